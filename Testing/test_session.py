@@ -1,0 +1,225 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastsam3d.errors import InputError
+from fastsam3d.geometry import box_shape
+from fastsam3d.postprocess import Postprocessing
+from fastsam3d.session import Session
+
+
+class BrightNetwork:
+    """Stands in for the model: what is bright and joined to an included point, less excluded balls."""
+
+    patch_size = 32
+    mask_size = 16
+
+    def __init__(self):
+        self.encoded = 0
+        self.previous = []
+
+    def embed_patch(self, patch):
+        self.encoded += 1
+        return patch.reshape(16, 2, 16, 2, 16, 2).mean((1, 3, 5))
+
+    def predict(self, embedding, points, labels, mask_logits):
+        from scipy import ndimage
+
+        self.previous.append(mask_logits)
+        parts, _ = ndimage.label(embedding > 0.5)
+        cells = np.clip(np.asarray(points) / 2, 0, 15).astype(int)
+        kept = [parts[tuple(c)] for c, label in zip(cells, labels, strict=True) if label]
+        inside = np.isin(parts, [part for part in kept if part])
+        grid = np.indices((16,) * 3)
+        for cell, label in zip(cells, labels, strict=True):
+            if not label:
+                inside &= ((grid - cell[:, None, None, None]) ** 2).sum(0) > 9
+        return np.where(inside, 4.0, -4.0).astype(np.float32), 0.9
+
+
+def volume_with(*boxes, shape=(40, 40, 40)):
+    volume = np.zeros(shape, np.float32)
+    for box in boxes:
+        volume[box] = 1
+    return volume
+
+
+BLOCK = np.s_[14:26, 12:24, 16:28]
+
+
+@pytest.fixture
+def network():
+    return BrightNetwork()
+
+
+@pytest.fixture
+def session(network):
+    return Session(network, volume_with(BLOCK), np.eye(4), spacing_mm=1.0)
+
+
+def test_a_click_marks_the_object_under_it(session):
+    box = session.click((20, 18, 20), space="ijk")
+    truth = session.volume_kji > 0.5
+    assert (session.mask & truth).sum() > 0.7 * truth.sum()
+    assert session.mask[box].sum() == session.mask.sum()
+
+
+def test_the_changed_box_is_the_smallest(session):
+    before = session.mask.copy()
+    box = session.click((20, 18, 20))
+    changed = np.argwhere(session.mask != before)
+    assert [part.start for part in box] == changed.min(0).tolist()
+    assert [part.stop for part in box] == (changed.max(0) + 1).tolist()
+
+
+def test_second_click_in_the_same_patch_does_not_encode_again(session, network):
+    session.click((20, 18, 20))
+    encoded = network.encoded
+    session.click((21, 18, 20))
+    assert network.encoded == encoded
+
+
+def test_the_previous_logits_are_fed_back(session, network):
+    session.click((20, 18, 20))
+    session.click((21, 18, 20))
+    assert network.previous[-1].max() == pytest.approx(4.0, abs=0.1)
+
+
+def test_a_small_object_makes_the_patch_zoom_in(network):
+    session = Session(network, volume_with(np.s_[18:22, 18:22, 18:22]), np.eye(4), spacing_mm=2.0)
+    session.click((20, 20, 20))
+    assert session.patch.spacing_mm < 1.0
+
+
+def test_an_object_that_leaves_the_patch_makes_it_zoom_out(network):
+    tube = np.s_[18:26, 18:26, 5:115]
+    session = Session(network, volume_with(tube, shape=(44, 44, 120)), np.eye(4), spacing_mm=1.0)
+    session.click((30, 21, 21), space="ijk")
+    found = np.flatnonzero(session.mask.any((0, 1)))
+    assert found[0] <= 8
+    assert found[-1] >= 111
+
+
+def test_a_first_click_that_excludes_is_kept_and_explained(session):
+    box = session.click((20, 18, 20), positive=False)
+    assert 0 in box_shape(box)
+    assert "nothing to exclude" in session.message
+    assert len(session.clicks) == 1
+    session.click((21, 18, 20))
+    assert session.message == ""
+    assert session.mask.any()
+
+
+def test_undo_and_redo_go_back_and_forth_without_limit(session):
+    states = [session.mask.copy()]
+    for i in range(17, 27):
+        session.click((i, 18, 20), positive=i % 3 != 0, space="ijk")
+        states.append(session.mask.copy())
+    for state in states[-2::-1]:
+        session.undo()
+        np.testing.assert_array_equal(session.mask, state)
+    assert session.undo() is None
+    for state in states[1:]:
+        session.redo()
+        np.testing.assert_array_equal(session.mask, state)
+    assert session.redo() is None
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["in", "out", "undo", "redo", "edit", "reset"]), max_size=14))
+def test_any_sequence_of_actions_agrees_with_a_list_of_masks(actions):
+    rng = np.random.default_rng(0)
+    session = Session(BrightNetwork(), volume_with(BLOCK), np.eye(4), spacing_mm=1.0)
+    masks, now = [session.mask.copy()], 0
+    for action in actions:
+        if action == "undo":
+            session.undo()
+            now = max(now - 1, 0)
+        elif action == "redo":
+            session.redo()
+            now = min(now + 1, len(masks) - 1)
+        elif action == "reset":
+            session.reset()
+            masks, now = [np.zeros_like(session.mask)], 0
+        else:
+            if action == "edit":
+                painted = session.mask.copy()
+                painted[tuple(rng.integers(0, 40, 3))] ^= True
+                session.edit(painted)
+            else:
+                session.click(rng.integers(14, 26, 3), positive=action == "in")
+            masks, now = [*masks[: now + 1], session.mask.copy()], now + 1
+        np.testing.assert_array_equal(session.mask, masks[now])
+
+
+def test_an_existing_mask_becomes_the_previous_one(session, network):
+    mask = np.zeros(session.mask.shape, bool)
+    mask[BLOCK] = True
+    session.start_from(mask)
+    session.click((20, 18, 20))
+    assert network.previous[0].max() == pytest.approx(8.0, abs=0.5)
+    assert network.previous[0].min() == -8.0
+
+
+def test_voxels_edited_by_hand_stay_until_a_click_says_otherwise(session):
+    session.click((20, 18, 20), space="ijk")
+    painted = session.mask.copy()
+    painted[5:8, 5:8, 5:8] = True
+    session.edit(painted)
+    session.click((21, 18, 20), space="ijk")
+    assert session.mask[5:8, 5:8, 5:8].all()
+    session.click((6, 6, 6), positive=False, space="ijk")
+    assert not session.mask[5:8, 5:8, 5:8].any()
+
+
+def test_nothing_is_written_beyond_the_region(network):
+    region = (slice(0, 40), slice(0, 40), slice(0, 20))
+    session = Session(network, volume_with(BLOCK), np.eye(4), spacing_mm=1.0, region=region)
+    session.click((18, 18, 20), space="ijk")
+    assert session.mask[:, :, :20].any()
+    assert not session.mask[:, :, 20:].any()
+
+
+def test_reset_forgets_the_clicks_but_not_the_embeddings(session, network):
+    session.click((20, 18, 20))
+    encoded = network.encoded
+    session.reset()
+    assert not session.mask.any()
+    assert session.clicks == ()
+    session.click((20, 18, 20))
+    assert network.encoded == encoded
+
+
+def test_probability_agrees_with_the_mask_and_uncertainty_is_small_when_passes_agree(session):
+    session.click((20, 18, 20), space="ijk")
+    probability = session.probability()
+    assert probability[session.mask].mean() > 0.8
+    assert probability[~session.mask].mean() < 0.1
+    assert 0 <= session.uncertainty() < 0.2
+
+
+def test_only_the_clicked_part_is_kept_when_asked_for(network):
+    session = Session(
+        network,
+        volume_with(BLOCK),
+        np.eye(4),
+        spacing_mm=1.0,
+        postprocessing=Postprocessing(keep_clicked=True),
+    )
+    session.start_from(volume_with(np.s_[2:4, 2:4, 2:4]) > 0)
+    session.click((20, 18, 20), space="ijk")
+    assert not session.mask[2:4, 2:4, 2:4].any()
+
+
+@pytest.mark.parametrize("point", [(99, 0, 0), (0, 0, float("nan")), (1, 2)])
+def test_a_point_outside_or_no_point_is_refused_and_changes_nothing(session, point):
+    with pytest.raises(InputError):
+        session.click(point)
+    assert session.clicks == ()
+    assert session.undo() is None
+
+
+def test_a_mask_of_another_shape_is_refused(session):
+    with pytest.raises(InputError, match="shape"):
+        session.start_from(np.zeros((3, 3, 3), bool))

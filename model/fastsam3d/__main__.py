@@ -1,0 +1,5 @@
+"""`python -m fastsam3d`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""The commands. Thin: they read what the user typed, call the package and say what came of it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .errors import InputError
+
+app = typer.Typer(
+    name="fastsam3d",
+    help="Segment 3D scans with a few clicks. Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(help="The networks' weights: list, get, import, remove.")
+app.add_typer(weights_app, name="weights", no_args_is_help=True)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Preset = Annotated[str, typer.Option(help="The network; see `fastsam3d weights list`.")]
+Checkpoint = Annotated[Path | None, typer.Option(help="A weights file of your own.")]
+
+_DEFAULT = "fastsam3d-default"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command. Bad input is told in one line and ends with exit code 2."""
+    try:
+        app(arguments, prog_name="fastsam3d")
+    except InputError as error:
+        typer.echo(f"fastsam3d: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda v: _version(wanted=v), is_eager=True)
+    ] = False,
+) -> None:
+    """Segment 3D scans with a few clicks. Not a medical device."""
+
+
+@app.command()
+def segment(
+    image: Annotated[
+        Path, typer.Argument(help="NIfTI, NRRD, MetaImage, or a folder with a DICOM series.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The mask: .nii.gz, .nrrd or .seg.nrrd.")
+    ],
+    point: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y,Z[,out]", help="A click on the object, or beside it: out."),
+    ] = None,
+    points: Annotated[
+        list[Path] | None,
+        typer.Option(help="A .mrk.json of 3D Slicer, or a JSON file; each list is an object."),
+    ] = None,
+    coordinates: Annotated[
+        str, typer.Option(help="Of --point: ras or lps in mm, or ijk in voxels.")
+    ] = "ras",
+    name: Annotated[str, typer.Option(help="What --point's object is called.")] = "object",
+    spacing: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="How fine to look at first: small for small objects."),
+    ] = None,
+    roi: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z,X,Y,Z", help="Two corners of the region to stay in."),
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Number or UID of the DICOM series, if there are several.")
+    ] = None,
+    preview: Annotated[Path | None, typer.Option(help="Also a picture of it: a .png file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    preset: Preset = _DEFAULT,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> None:
+    """Segment one or several objects of a scan from points on them.
+
+    A JSON file of points: {"coordinates": "ras", "objects": [{"name": "liver", "points":
+    [[X, Y, Z], [X, Y, Z, "out"]]}]}. In a list of Slicer, a point whose label or description
+    begins with out, exclude, negative or background lies beside the object.
+    """
+    from . import request
+    from .segment import Engine
+
+    request.segment(
+        request.Request(
+            image=image,
+            output=output,
+            point=tuple(point or ()),
+            points=tuple(points or ()),
+            coordinates=coordinates.lower(),
+            name=name,
+            spacing_mm=spacing,
+            roi=roi,
+            series=series,
+            preview=preview,
+        ),
+        Engine(preset, checkpoint, device),
+        as_json=as_json,
+    )  # fmt: skip
+
+
+@app.command()
+def demo(
+    organ: Annotated[str, typer.Option(help="The organ of the phantom to segment.")] = "spleen",
+    clicks: Annotated[int, typer.Option(min=1, help="How many clicks to make.")] = 5,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The picture: a .png file.")
+    ] = Path("fastsam3d-demo.png"),
+    preset: Preset = _DEFAULT,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> None:
+    """Segment an organ of a built-in phantom click by click: no file and no network needed."""
+    from . import commands
+    from .segment import Engine
+
+    commands.demo(organ, clicks, output, Engine(preset, checkpoint, device))
+
+
+@app.command()
+def batch(
+    manifest: Annotated[
+        Path, typer.Argument(help='A CSV file with the columns "case", "image" and "points".')
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the masks.")],
+    suffix: Annotated[
+        str, typer.Option("--format", help="Of the masks: .nii.gz, .nrrd or .seg.nrrd.")
+    ] = ".nii.gz",
+    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
+    preset: Preset = _DEFAULT,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> None:
+    """Segment every scan of a manifest from its points file; called again, it goes on."""
+    from . import commands
+    from .segment import Engine
+
+    good = commands.batch(manifest, output, suffix, split, Engine(preset, checkpoint, device))
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="A CSV file of images and label maps.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for tables; resumes in it.")
+    ] = None,
+    clicks: Annotated[int, typer.Option(min=1, help="Clicks on each object.")] = 10,
+    limit: Annotated[int | None, typer.Option(help="At most so many objects.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the clicks.")] = 0,
+    strategy: Annotated[str, typer.Option(help="Where clicks go: centre or random.")] = "centre",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Also grow-from-seeds, region-growing or fast-marching."),
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Score the masks of this folder instead of clicking.")
+    ] = None,
+    save_masks: Annotated[
+        Path | None, typer.Option(help="A folder to write the last masks to.")
+    ] = None,
+    preset: Preset = _DEFAULT,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+) -> None:
+    """Measure Dice and surface Dice per simulated click on labelled scans."""
+    from . import measure
+    from .segment import Engine
+
+    plan = measure.Measurement(
+        manifest, output, clicks, limit, split, seed, strategy, tuple(against or ()), masks,
+        save_masks,
+    )  # fmt: skip
+    measure.run(plan, Engine(preset, checkpoint, device))
+
+
+@app.command()
+def doctor(preset: Preset = _DEFAULT, device: Device = "auto") -> None:
+    """Say what is installed, what is in use and what is missing; exit code 1 if it matters."""
+    from . import commands
+
+    raise typer.Exit(0 if commands.doctor(preset, device) else 1)
+
+
+@weights_app.command("list")
+def list_weights() -> None:
+    """List the weights there are, and which are installed."""
+    from . import commands
+
+    commands.list_weights()
+
+
+@weights_app.command("get")
+def get_weights(
+    name: str,
+    trust_first_use: Annotated[
+        bool, typer.Option(help="Accept a file of which no hash is known yet.")
+    ] = False,
+) -> None:
+    """Download weights and check them."""
+    from . import store
+
+    typer.echo(str(store.get(name, trust_first_use=trust_first_use)))
+
+
+@weights_app.command("import")
+def import_weights(
+    name: str,
+    path: Path,
+    trust_first_use: Annotated[
+        bool, typer.Option(help="Accept a file of which no hash is known yet.")
+    ] = False,
+) -> None:
+    """Take weights from a file that you got by other means, after checking it."""
+    from . import store
+
+    typer.echo(str(store.import_file(name, path, trust_first_use=trust_first_use)))
+
+
+@weights_app.command("remove")
+def remove_weights(name: str) -> None:
+    """Delete installed weights."""
+    from . import store
+
+    store.remove(name)
+    typer.echo(f"{name} is removed.")

@@ -1,0 +1,233 @@
+"""The project's own network: the paper's layout, narrower, with a high-resolution path beside it.
+
+Tokens alone learn little from little: features at strides 4 and 8 run beside them, are sampled at the
+clicks, and meet Gaussian maps of the clicks and the previous mask in the decoder.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import AttentionKind, CompactConfig
+from .decoder import MLPHead, TwoWayTransformer
+from .encoder import Block, PatchEmbed, neck
+from .layers import ChannelNorm
+
+
+HINTS = 6 + 8
+"""Channels of the maps of the clicks and of the previous mask, on the stride-4 grid."""
+
+
+class CompactEmbedding(NamedTuple):
+    """What a patch leaves behind for its clicks: features at strides 16, 8 and 4.
+
+    tokens: (B, 192, 8, 8, 8); middle: (B, 64, 16, 16, 16); fine: (B, 32, 32, 32, 32).
+    """
+
+    tokens: Tensor
+    middle: Tensor
+    fine: Tensor
+
+
+class ConvBlock(nn.Module):
+    """A residual block: norm, 3³ convolution, ReLU, 1³ convolution."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.conv = nn.Conv3d(channels, channels, 3, padding=1)
+        self.mix = nn.Conv3d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, d, h, w) to the same shape."""
+        mixed: Tensor = x + self.mix(F.relu(self.conv(self.norm(x))))
+        return mixed
+
+
+class CompactEncoder(nn.Module):
+    """A 6-layer ViT on 16³ patches, fed and followed by convolutions at strides 4 and 8."""
+
+    def __init__(self, config: CompactConfig):
+        super().__init__()
+        width, c8, c4 = config.width, config.middle, config.fine
+        self.patch_embed = PatchEmbed(width, 16)
+        self.stem = nn.Conv3d(1, c4, 4, 4)
+        self.fine_in = ConvBlock(c4)
+        self.to_middle = nn.Conv3d(c4, c8, 2, 2)
+        self.middle_in = ConvBlock(c8)
+        self.to_tokens = nn.Conv3d(c8, width, 2, 2)
+        self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 8, 8, 8, width))
+        self.blocks = nn.Sequential(*(_block(config, layer) for layer in range(config.depth)))
+        self.neck = neck(width, config.embedding)
+        self.up_middle = nn.ConvTranspose3d(config.embedding, c8, 2, 2)
+        self.middle_out = ConvBlock(c8)
+        self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
+        self.fine_out = nn.Sequential(ConvBlock(c4), ChannelNorm(c4))
+
+    def forward(self, image: Tensor) -> CompactEmbedding:
+        """Encode (B, 1, 128, 128, 128) normalised patches."""
+        fine = self.fine_in(self.stem(image))
+        middle = self.middle_in(self.to_middle(fine))
+        tokens = self.patch_embed(image) + self.to_tokens(middle).movedim(1, -1)
+        embedding = self.neck(self.blocks(tokens + self.pos_embed).movedim(-1, 1))
+        middle = self.middle_out(middle + self.up_middle(embedding))
+        return CompactEmbedding(embedding, middle, self.fine_out(fine + self.up_fine(middle)))
+
+
+def _block(config: CompactConfig, layer: int) -> Block:
+    attention: AttentionKind = "none" if layer < config.plain_layers else "sparse"
+    return Block(config.width, config.heads, attention=attention)
+
+
+class ClickEncoder(nn.Module):
+    """Turns clicks into tokens and into maps on the stride-4 grid."""
+
+    SIGMAS = (4.0, 14.0)
+    """Widths of the Gaussian maps, in patch voxels."""
+
+    def __init__(self, config: CompactConfig):
+        super().__init__()
+        self.patch_size = config.patch_size
+        self.labels = nn.Embedding(2, config.embedding)
+        self.appearance = nn.Linear(config.fine, config.embedding)
+        self.register_buffer("frequencies", torch.randn(3, config.embedding // 2))
+
+    def position(self, points: Tensor) -> Tensor:
+        """Encode (..., 3) patch voxels as (..., C) sines and cosines."""
+        angles = (2 * (points + 0.5) / self.patch_size - 1) @ self.frequencies * (2 * math.pi)
+        return torch.cat([angles.sin(), angles.cos()], -1)
+
+    def grid_position(self, cells: int) -> Tensor:
+        """Encode the centres of a grid: (cells³, C)."""
+        axis = (torch.arange(cells, device=self.frequencies.device) + 0.5) / cells
+        axis = axis * self.patch_size - 0.5
+        grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
+        return self.position(grid).flatten(0, 2)
+
+    def forward(self, points: Tensor, labels: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode clicks.
+
+        Args:
+            points: (B, N, 3) in patch voxels.
+            labels: (B, N), 1 to include and 0 to exclude.
+            fine: (B, C, g, g, g) features to look up at the clicks.
+
+        Returns:
+            (B, N, E) tokens; (B, 6, g, g, g) maps: nearness to the clicks at two widths and
+            likeness to their features, for included and excluded clicks.
+        """
+        features = _features_at(fine, points, self.patch_size)
+        tokens = self.position(points) + self.appearance(features) + self.labels(labels)
+        maps = [
+            part
+            for label in (1, 0)
+            for part in self._maps(points, (labels == label).to(fine.dtype), features, fine)
+        ]
+        return tokens, torch.cat(maps, 1)
+
+    def _maps(
+        self, points: Tensor, weight: Tensor, features: Tensor, fine: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        cells = fine.shape[-1]
+        axis = (torch.arange(cells, device=points.device) + 0.5) * self.patch_size / cells - 0.5
+        squared = (points[..., None] - axis) ** 2  # (B, N, 3, g)
+        near = []
+        for sigma in self.SIGMAS:
+            d, h, w = torch.exp(-squared / (2 * sigma**2)).to(fine.dtype).unbind(2)
+            d = d * weight[..., None]
+            product = d[..., None, None] * h[:, :, None, :, None] * w[:, :, None, None, :]
+            near.append(product.amax(1))
+        total = weight.sum(1)[:, None]
+        mean = (features * weight[..., None]).sum(1) / total.clamp(min=1)
+        distance = (fine - mean[:, :, None, None, None]).pow(2).mean(1)
+        like = torch.exp(-distance) * (total > 0)[..., None, None]
+        return torch.stack(near, 1), like[:, None]
+
+
+def _features_at(fine: Tensor, points: Tensor, patch_size: int) -> Tensor:
+    """Look up (B, C, g, g, g) at (B, N, 3) patch voxels: (B, N, C)."""
+    cells = fine.shape[-1]
+    index = (points * cells / patch_size).long().clamp(0, cells - 1)
+    batch = torch.arange(fine.shape[0], device=fine.device)[:, None]
+    return fine[batch, :, index[..., 0], index[..., 1], index[..., 2]]
+
+
+class CompactDecoder(nn.Module):
+    """A small U of convolutions with SAM's two-way transformer at its bottom."""
+
+    def __init__(self, config: CompactConfig):
+        super().__init__()
+        width, c8, c4 = config.embedding, config.middle, config.fine
+        self.iou_token = nn.Embedding(1, width)
+        self.mask_tokens = nn.Embedding(4, width)
+        self.mix = nn.Conv3d(c4 + HINTS, c4, 1)
+        self.to_middle = nn.Conv3d(c4, c8, 2, 2)
+        self.middle_in = ConvBlock(c8)
+        self.to_tokens = nn.Conv3d(c8, width, 2, 2)
+        self.transformer = TwoWayTransformer(width, 8, 3 * width, published_first=False)
+        self.up_middle = nn.ConvTranspose3d(width, c8, 2, 2)
+        self.middle_out = ConvBlock(c8)
+        self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
+        self.fine_out = nn.Sequential(ConvBlock(c4), ConvBlock(c4))
+        self.hypernetworks = nn.ModuleList(
+            MLPHead(width, width, 8 * (c4 + HINTS + 1)) for _ in range(4)
+        )
+        self.iou_head = MLPHead(width, width, 4)
+
+    def forward(
+        self,
+        embedding: CompactEmbedding,
+        clicks: Tensor,
+        maps: Tensor,
+        grid_position: Tensor,
+        mask_logits: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode all four masks.
+
+        Args:
+            embedding: of B patches.
+            clicks: (B, N, E) tokens.
+            maps: (B, 6, 32, 32, 32).
+            grid_position: (512, E).
+            mask_logits: (B, 1, 64, 64, 64); zeros where there is no previous mask.
+
+        Returns:
+            (B, 4, 64, 64, 64) logits and (B, 4) predicted IoU.
+        """
+        previous = _space_to_depth(torch.tanh(mask_logits / 4).to(maps.dtype))
+        hints = torch.cat([maps, previous], 1)
+        fine = F.relu(self.mix(torch.cat([embedding.fine, hints], 1))) + embedding.fine
+        middle = self.middle_in(self.to_middle(fine) + embedding.middle)
+        image = self.to_tokens(middle) + embedding.tokens
+        batch = image.shape[0]
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(batch, -1, -1)
+        cells = image.flatten(2).transpose(1, 2)
+        tokens, cells = self.transformer(torch.cat([own, clicks], 1), cells, grid_position)
+        image = cells.transpose(1, 2).unflatten(2, (8, 8, 8))
+        middle = self.middle_out(middle + self.up_middle(image))
+        fine = self.fine_out(fine + self.up_fine(middle))
+        return self._masks(tokens, torch.cat([F.relu(fine), hints], 1)), self.iou_head(tokens[:, 0])
+
+    def _masks(self, tokens: Tensor, fine: Tensor) -> Tensor:
+        """Let each mask token weigh the features of a cell into its eight mask voxels."""
+        weights = torch.stack(
+            [net(tokens[:, 1 + n]) for n, net in enumerate(self.hypernetworks)], 1
+        )
+        weights = weights.unflatten(2, (8, -1)).flatten(1, 2)
+        logits = torch.baddbmm(weights[..., -1:], weights[..., :-1], fine.flatten(2))
+        return _depth_to_space(logits.unflatten(2, fine.shape[2:]))
+
+
+def _space_to_depth(x: Tensor) -> Tensor:
+    # (B, 1, 2g, 2g, 2g) -> (B, 8, g, g, g)
+    x = x.unflatten(4, (-1, 2)).unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
+
+
+def _depth_to_space(x: Tensor) -> Tensor:
+    # (B, 8 n, g, g, g) -> (B, n, 2g, 2g, 2g)
+    x = x.unflatten(1, (-1, 2, 2, 2)).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return x.flatten(6, 7).flatten(4, 5).flatten(2, 3)

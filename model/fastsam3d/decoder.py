@@ -1,0 +1,190 @@
+"""The mask decoder: tokens and an image embedding look at each other and become masks."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .attention import dense_attention
+from .layers import MLP, ChannelNorm, merge_heads, split_heads
+
+MASKS = 4
+"""Mask tokens: the first for one mask, the others for three that differ."""
+
+
+class TokenAttention(nn.Module):
+    """Attention between two sets of tokens, in `width` / `downsample` channels."""
+
+    def __init__(self, width: int, heads: int, downsample: int = 1) -> None:
+        super().__init__()
+        inner = width // downsample
+        self.heads = heads
+        self.q_proj = nn.Linear(width, inner)
+        self.k_proj = nn.Linear(width, inner)
+        self.v_proj = nn.Linear(width, inner)
+        self.out_proj = nn.Linear(inner, width)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Return (B, N, C) for queries (B, N, C), keys and values (B, M, C)."""
+        q, k, v = self.q_proj(q), self.k_proj(k), self.v_proj(v)
+        q, k, v = (split_heads(x, self.heads) for x in (q, k, v))
+        out: Tensor = self.out_proj(merge_heads(dense_attention(q, k, v)))
+        return out
+
+
+class TwoWayLayer(nn.Module):
+    """Tokens attend to themselves and to the image, then the image attends to the tokens.
+
+    With `first`, the self-attention has neither positions nor shortcut, as published.
+    """
+
+    def __init__(
+        self, width: int, heads: int, mlp_dim: int, downsample: int, *, first: bool
+    ) -> None:
+        super().__init__()
+        self.first = first
+        self.self_attn = TokenAttention(width, heads)
+        self.norm1 = nn.LayerNorm(width)
+        self.cross_attn_token_to_image = TokenAttention(width, heads, downsample)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width, mlp_dim, nn.ReLU)
+        self.norm3 = nn.LayerNorm(width)
+        self.norm4 = nn.LayerNorm(width)
+        self.cross_attn_image_to_token = TokenAttention(width, heads, downsample)
+
+    def forward(
+        self, tokens: Tensor, image: Tensor, tokens_pe: Tensor, image_pe: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return new tokens (B, N, C) and image (B, M, C)."""
+        tokens = self.norm1(self._attend_to_tokens(tokens, tokens_pe))
+        keys = image + image_pe
+        seen = self.cross_attn_token_to_image(tokens + tokens_pe, keys, image)
+        tokens = self.norm2(tokens + seen)
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        told = self.cross_attn_image_to_token(keys, tokens + tokens_pe, tokens)
+        return tokens, self.norm4(image + told)
+
+    def _attend_to_tokens(self, tokens: Tensor, tokens_pe: Tensor) -> Tensor:
+        if self.first:
+            alone: Tensor = self.self_attn(tokens, tokens, tokens)
+            return alone
+        query = tokens + tokens_pe
+        out: Tensor = tokens + self.self_attn(query, query, tokens)
+        return out
+
+
+class TwoWayTransformer(nn.Module):
+    """Exchange between prompt tokens and an image (Segment Anything's decoder, in 3D).
+
+    Args:
+        width: channels of tokens and image.
+        heads: of every attention.
+        mlp_dim: hidden channels of the tokens' MLP.
+        depth: number of layers.
+        downsample: of the channels in the attention between tokens and image.
+        published_first: whether the first layer's self-attention has neither positions nor
+            shortcut.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        mlp_dim: int,
+        *,
+        depth: int = 2,
+        downsample: int = 2,
+        published_first: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwoWayLayer(width, heads, mlp_dim, downsample, first=published_first and i == 0)
+            for i in range(depth)
+        )
+        self.final_attn_token_to_image = TokenAttention(width, heads, downsample)
+        self.norm_final_attn = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tokens (B, N, C) and the image (B, M, C) after the exchange.
+
+        Args:
+            tokens: (B, N, C), which are their own positional encoding.
+            image: (B, M, C).
+            image_pe: (M, C), added to the image where it is a key or a query.
+        """
+        tokens_pe = tokens
+        for layer in self.layers:
+            tokens, image = layer(tokens, image, tokens_pe, image_pe)
+        seen = self.final_attn_token_to_image(tokens + tokens_pe, image + image_pe, image)
+        return self.norm_final_attn(tokens + seen), image
+
+
+class MLPHead(nn.Module):
+    """Three linear layers with ReLU between, on the last axis."""
+
+    def __init__(self, width: int, hidden: int, out: int) -> None:
+        super().__init__()
+        sizes = (width, hidden, hidden, out)
+        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bring (..., width) to (..., out)."""
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        out: Tensor = self.layers[-1](x)
+        return out
+
+
+class MaskDecoder(nn.Module):
+    """Turn an image embedding and prompts into four masks and their predicted IoU.
+
+    Args:
+        width: channels of the embedding and of the prompts' tokens.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.transformer = TwoWayTransformer(width, heads=8, mlp_dim=2048)
+        self.iou_token = nn.Embedding(1, width)
+        self.mask_tokens = nn.Embedding(MASKS, width)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose3d(width, width // 4, 2, 2),
+            ChannelNorm(width // 4),
+            nn.GELU(),
+            nn.ConvTranspose3d(width // 4, width // 8, 2, 2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLPHead(width, width, width // 8) for _ in range(MASKS)
+        )
+        self.iou_prediction_head = MLPHead(width, 256, MASKS)
+
+    def forward(
+        self, image: Tensor, image_pe: Tensor, clicks: Tensor, *, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Decode the first mask, or the other three.
+
+        Args:
+            image: (B, C, g, g, g), the embedding with the previous mask's added.
+            image_pe: (g³, C).
+            clicks: (B, N, C).
+            multimask: whether to return masks 1 to 3 instead of mask 0.
+
+        Returns:
+            (B, 1 or 3, 4g, 4g, 4g) logits and (B, 1 or 3) predicted IoU.
+        """
+        wanted = slice(1, MASKS) if multimask else slice(0, 1)
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = torch.cat([own.expand(len(clicks), -1, -1), clicks], 1)
+        tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), image_pe)
+        fine = self.output_upscaling(cells.transpose(1, 2).reshape(image.shape))
+        weights = self._mask_weights(tokens[:, 1 : 1 + MASKS], wanted)
+        logits = (weights @ fine.flatten(2)).view(len(weights), -1, *fine.shape[2:])
+        return logits, self.iou_prediction_head(tokens[:, 0])[:, wanted]
+
+    def _mask_weights(self, tokens: Tensor, wanted: slice) -> Tensor:
+        # (B, 4, C) -> (B, 1 or 3, C / 8)
+        networks = list(self.output_hypernetworks_mlps)[wanted]
+        chosen = tokens[:, wanted].unbind(1)
+        return torch.stack([net(token) for net, token in zip(networks, chosen, strict=True)], 1)

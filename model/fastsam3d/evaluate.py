@@ -1,0 +1,252 @@
+"""The `sound` protocol: what a user gets from a method, click by click, on whole volumes.
+
+A mask is compared with the truth on the volume's own grid. All clicks so far count. They are
+paired between methods: each object has a generator of its own, seeded alike for all. The patch
+that a method looks at comes from the clicks alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+
+from .clicks import Click, Mask, Strategy, next_click, paired_rng
+from .errors import InputError
+from .images import read_labels, write_mask
+from .masks import MASK_SUFFIXES
+from .methods import Method
+from .metrics import Truth
+from .plan import Scan, Task, plan
+from .results import ObjectResult, Records
+from .summary import summarise as summarise
+
+Progress = Callable[[int, int, ObjectResult], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How many clicks are made on an object, and where."""
+
+    clicks: int = 10
+    seed: int = 0
+    strategy: Strategy = "centre"
+
+    def __post_init__(self) -> None:
+        if self.clicks < 1 or self.seed < 0:
+            raise InputError(
+                f"Got {self.clicks} clicks and seed {self.seed}; give at least 1 click and seed 0."
+            )
+
+
+def evaluate(
+    manifest: Path,
+    methods: Sequence[Method],
+    *,
+    clicks: int = 10,
+    limit: int | None = None,
+    seed: int = 0,
+    strategy: Strategy = "centre",
+    split: str | None = None,
+    records: Path | None = None,
+    save_masks: Path | None = None,
+    on_progress: Progress | None = None,
+) -> list[ObjectResult]:
+    """Evaluate methods on every labelled object of a manifest.
+
+    Args:
+        manifest: the CSV file, or its folder.
+        methods: what to compare, of different names.
+        clicks: made on each object.
+        limit: at most so many objects, spread over folders and images.
+        seed: of the clicks.
+        strategy: where the clicks go: see `clicks.next_click`.
+        split: only rows of this split.
+        records: keep each result here as it comes, and take from here what an earlier run did.
+        save_masks: write the last mask of each object here, as `METHOD/CASE_VALUE.nii.gz`.
+        on_progress: called with the number of results so far, of all, and the newest.
+
+    Raises:
+        InputError: the manifest or an image cannot be used, or two methods share a name.
+    """
+    if len({method.name for method in methods}) < len(methods):
+        raise InputError("Got two methods of one name; name each method differently.")
+    settings = Settings(clicks, seed, strategy)
+    pairs = [(t, m) for t in plan(manifest, limit=limit, split=split).tasks for m in methods]
+    kept = Records(records) if records is not None else None
+    scan_of = lru_cache(maxsize=1)(Scan)
+    results: list[ObjectResult] = []
+    for task, method in pairs:
+        key = (method.name, task.row.case, task.label.value, clicks, seed, strategy)
+        result = kept.get(key) if kept is not None else None
+        if result is None:
+            scan = scan_of(task.row)
+            result, mask = evaluate_object(method, task, scan, settings)
+            if save_masks is not None:
+                _save(mask, save_masks / method.name, task, scan)
+            if kept is not None:
+                kept.add(result)
+        results.append(result)
+        if on_progress is not None:
+            on_progress(len(results), len(pairs), result)
+    return results
+
+
+def evaluate_object(
+    method: Method, task: Task, scan: Scan, settings: Settings
+) -> tuple[ObjectResult, Mask]:
+    """Click on one object until the clicks are used up, the mask is perfect or the method fails.
+
+    Returns:
+        The result and the last mask.
+    """
+    truth = scan.truth(task.label)
+    rng = paired_rng(settings.seed, task.row.case, task.label.value)
+    course, mask = _Course(), np.zeros(truth.mask.shape, bool)
+    _, course.failure = _attempt(partial(method.start, scan.volume_kji, scan.ijk_to_ras))
+    while not course.failure and len(course.dice) < settings.clicks:
+        click = next_click(
+            truth.mask,
+            mask,
+            spacing_kji_mm=scan.spacing_kji_mm,
+            strategy=settings.strategy,
+            rng=rng,
+        )
+        if click is None:
+            break
+        began = perf_counter()
+        answer, course.failure = _attempt(partial(_answer, method, click, mask.shape))
+        if answer is not None:
+            mask = answer
+            course.add(click, perf_counter() - began, mask, truth)
+    return course.result(method.name, task, truth, settings), mask
+
+
+def score_masks(
+    manifest: Path,
+    masks: Path,
+    *,
+    name: str | None = None,
+    limit: int | None = None,
+    split: str | None = None,
+    on_progress: Progress | None = None,
+) -> list[ObjectResult]:
+    """Score masks that were made elsewhere: one value an object, as after one click.
+
+    Args:
+        manifest: the CSV file, or its folder.
+        masks: folder of `CASE_VALUE.nii.gz` masks or `CASE.nii.gz` label maps (or .nrrd, .mha).
+            A missing file and one on another grid count as failures, with score 0.
+        name: of whatever made them; the folder's name by default.
+        limit: at most so many objects, spread over folders and images.
+        split: only rows of this split.
+        on_progress: called with the number of results so far, of all, and the newest.
+
+    Raises:
+        InputError: the manifest or an image cannot be used, or the folder does not exist.
+    """
+    if not masks.is_dir():
+        raise InputError(f"{masks} is no folder; give the folder that holds the masks.")
+    tasks = plan(manifest, limit=limit, split=split).tasks
+    scan_of = lru_cache(maxsize=1)(Scan)
+    results: list[ObjectResult] = []
+    for task in tasks:
+        scan = scan_of(task.row)
+        truth, course = scan.truth(task.label), _Course()
+        mask, course.failure = _attempt(partial(_load, masks, task, scan))
+        if mask is not None:
+            course.score(mask, truth)
+        results.append(course.result(name or masks.name, task, truth, Settings(clicks=1)))
+        if on_progress is not None:
+            on_progress(len(results), len(tasks), results[-1])
+    return results
+
+
+@dataclass
+class _Course:
+    """The scores of one object as they come."""
+
+    dice: list[float] = field(default_factory=list)
+    surface_dice: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    placed: list[Click] = field(default_factory=list)
+    failure: str = ""
+
+    def add(self, click: Click, seconds: float, mask: Mask, truth: Truth) -> None:
+        self.placed.append(click)
+        self.seconds.append(seconds)
+        self.score(mask, truth)
+
+    def score(self, mask: Mask, truth: Truth) -> None:
+        self.dice.append(truth.dice(mask))
+        self.surface_dice.append(truth.surface_dice(mask))
+
+    def result(self, method: str, task: Task, truth: Truth, settings: Settings) -> ObjectResult:
+        return ObjectResult(
+            method=method,
+            case=task.row.case,
+            patient=task.row.patient,
+            folder=task.row.folder,
+            modality=task.row.modality,
+            label=task.label.value,
+            name=task.label.name,
+            voxels=truth.voxels,
+            seed=settings.seed,
+            strategy=settings.strategy,
+            dice=_held(self.dice, settings.clicks),
+            surface_dice=_held(self.surface_dice, settings.clicks),
+            seconds=tuple(self.seconds),
+            placed=tuple((*click.voxel_kji, int(click.positive)) for click in self.placed),
+            failure=self.failure,
+        )
+
+
+def _attempt(call: Callable[[], T]) -> tuple[T | None, str]:
+    """Call a method; whatever it raises is its failure, told in words."""
+    try:
+        return call(), ""
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _answer(method: Method, click: Click, shape: tuple[int, ...]) -> Mask:
+    mask = np.asarray(method.click(click.voxel_kji, positive=click.positive))
+    if mask.shape != shape:
+        raise ValueError(f"gave a mask of shape {mask.shape}, expected the volume's {shape}")
+    return mask.astype(bool, copy=False)
+
+
+def _held(values: Sequence[float], length: int) -> tuple[float, ...]:
+    """Repeat the last of some values up to a length; 0 if there are none."""
+    last = values[-1] if values else 0.0
+    return (*values, *[last] * (length - len(values)))
+
+
+def _stem(task: Task) -> str:
+    return task.row.case.replace("/", "_")
+
+
+def _save(mask: Mask, folder: Path, task: Task, scan: Scan) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_mask(folder / f"{_stem(task)}_{task.label.value}.nii.gz", mask, scan.ijk_to_ras)
+
+
+def _load(masks: Path, task: Task, scan: Scan) -> Mask:
+    value = task.label.value
+    single = _first(masks, f"{_stem(task)}_{value}")
+    path = single or _first(masks, _stem(task))
+    if path is None:
+        raise FileNotFoundError(f"no {_stem(task)}_{value} and no {_stem(task)} in {masks}")
+    volume = read_labels(path)
+    if not scan.shares_grid(volume):
+        raise ValueError(f"{path.name} is not on the image's grid")
+    return volume.array_kji > 0 if single else volume.array_kji == value
+
+
+def _first(folder: Path, stem: str) -> Path | None:
+    paths = (folder / f"{stem}{suffix}" for suffix in MASK_SUFFIXES)
+    return next((path for path in paths if path.exists()), None)

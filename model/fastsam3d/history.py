@@ -1,0 +1,83 @@
+"""What a click changed, kept small, so that it can be undone without limit."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import Box, box_shape
+
+Mask = NDArray[np.bool_]
+
+
+NOTHING: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+
+
+@dataclass(frozen=True)
+class Change:
+    """The voxels of a box that turned over, as compressed bits."""
+
+    box: Box
+    flipped: bytes
+
+    @classmethod
+    def between(cls, mask: Mask, box: Box, values: Mask) -> "Change":
+        """Tell what writing `values` into `box` of a mask changes, in the smallest box."""
+        flipped = mask[box] ^ values
+        small = bounds(flipped)
+        k, j, i = (
+            slice(outer.start + inner.start, outer.start + inner.stop)
+            for outer, inner in zip(box, small, strict=True)
+        )
+        return cls((k, j, i), zlib.compress(np.packbits(flipped[small]).tobytes(), 1))
+
+    def turn(self, mask: Mask) -> Box:
+        """Turn the voxels over in a mask, there or back, and return the box."""
+        shape = box_shape(self.box)
+        bits = np.frombuffer(zlib.decompress(self.flipped), np.uint8)
+        count = int(np.prod(shape))
+        mask[self.box] ^= np.unpackbits(bits, count=count).reshape(shape).astype(bool)
+        return self.box
+
+
+def bounds(mask: Mask) -> Box:
+    """Return the smallest box of a mask that holds its true voxels; an empty one if none is."""
+    box = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        where = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 0))
+    return box[0], box[1], box[2]
+
+
+def join(first: Box, second: Box) -> Box:
+    """Return the smallest box that holds two."""
+    if 0 in box_shape(first):
+        return second
+    if 0 in box_shape(second):
+        return first
+    k, j, i = (
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(first, second, strict=True)
+    )
+    return k, j, i
+
+
+def meet(first: Box, second: Box) -> Box:
+    """Return the part that two boxes share; empty if there is none."""
+    starts = [max(a.start, b.start) for a, b in zip(first, second, strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(first, second, strict=True)]
+    k, j, i = (slice(a, max(a, b)) for a, b in zip(starts, stops, strict=True))
+    return k, j, i
+
+
+def pack_logits(logits: NDArray[np.float32]) -> bytes:
+    """Keep logits to a sixteenth, from -8 to 8, compressed."""
+    return zlib.compress(np.clip(logits * 16, -127, 127).astype(np.int8).tobytes(), 1)
+
+
+def unpack_logits(packed: bytes, size: int) -> NDArray[np.float32]:
+    """Bring back what `pack_logits` kept, (size, size, size)."""
+    values = np.frombuffer(zlib.decompress(packed), np.int8).reshape((size,) * 3)
+    return (values / 16).astype(np.float32)

@@ -1,0 +1,179 @@
+"""Which objects of a manifest are evaluated, and the images and true masks they come with."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .clicks import Spacing
+from .errors import InputError
+from .geometry import kji_to_ras, spacing_of
+from .images import Volume, read_labels, read_volume
+from .manifest import Label, Row, read_manifest
+from .metrics import Truth
+
+SMALLEST_OBJECT = 200
+"""In voxels; smaller objects are left out."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One object to be evaluated."""
+
+    row: Row
+    label: Label
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The objects of a manifest, image by image; what is left out of it, and why."""
+
+    tasks: tuple[Task, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+class Scan:
+    """The image and the label map of a row, on one grid.
+
+    Raises:
+        InputError: one of them cannot be read, or their grids differ.
+    """
+
+    def __init__(self, row: Row) -> None:
+        assert row.image is not None, "a plan holds no row without an image"
+        self._image = read_volume(row.image)
+        self._labels = _labels_of(row)
+        self.case = row.case
+        if not same_grid(self._labels, self._image):
+            raise InputError(
+                f"The label map of {row.case} ({_grid(self._labels)}) is not on its image's grid "
+                f"({_grid(self._image)}); resample the labels, by nearest neighbour."
+            )
+
+    @property
+    def volume_kji(self) -> NDArray[Any]:
+        """Return the image's array: the same object every time."""
+        return self._image.array_kji
+
+    @property
+    def ijk_to_ras(self) -> NDArray[np.float64]:
+        """Return the image's (4, 4) matrix."""
+        return self._image.ijk_to_ras
+
+    @cached_property
+    def spacing_kji_mm(self) -> Spacing:
+        """Return the voxels' extents."""
+        i, j, k = (float(mm) for mm in spacing_of(self.ijk_to_ras))
+        return k, j, i
+
+    def truth(self, label: Label) -> Truth:
+        """Cut out the true mask of an object.
+
+        Raises:
+            InputError: the label map does not hold the value.
+        """
+        truth = Truth(self._labels.array_kji == label.value, self.spacing_kji_mm)
+        if not truth.voxels:
+            raise InputError(
+                f"The label map of {self.case} has no voxel of {label.value}; "
+                "correct its labels_voxels in the manifest."
+            )
+        return truth
+
+    def shares_grid(self, other: Volume) -> bool:
+        """Tell whether another volume lies on the image's grid."""
+        return same_grid(other, self._image)
+
+
+def plan(
+    manifest: Path,
+    *,
+    limit: int | None = None,
+    split: str | None = None,
+    smallest: int = SMALLEST_OBJECT,
+) -> Plan:
+    """List the objects of a manifest that count.
+
+    Voxels are counted in the label map where the manifest does not give them.
+
+    Args:
+        manifest: the CSV file, or its folder.
+        limit: at most so many objects: one of each folder's first image, then of its second;
+            once each image has given one, a second of each.
+        split: only rows of this split.
+        smallest: number of voxels under which an object is left out.
+
+    Raises:
+        InputError: the manifest or a label map cannot be read, or no object is left.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"Got a limit of {limit} objects; give 1 or more, or none.")
+    tasks: list[list[Task]] = []
+    left_out: list[tuple[str, str]] = []
+    for row in read_manifest(manifest, split=split):
+        labels, notes = _objects(row, smallest)
+        tasks.append([Task(row, label) for label in labels])
+        left_out += [(row.case, note) for note in notes]
+    chosen = _spread(tasks, limit)
+    if not chosen:
+        raise InputError(f"{manifest} holds no object of {smallest} voxels or more; add labels.")
+    return Plan(chosen, tuple(left_out))
+
+
+def same_grid(volume: Volume, other: Volume) -> bool:
+    """Tell whether two volumes have the same voxels, to a tenth of one."""
+    shape = np.array(volume.array_kji.shape)
+    if tuple(shape) != other.array_kji.shape:
+        return False
+    corners = np.indices((2, 2, 2)).reshape(3, 8).T * (shape - 1)
+    apart = kji_to_ras(corners, volume.ijk_to_ras) - kji_to_ras(corners, other.ijk_to_ras)
+    return bool(np.abs(apart).max() <= 0.1 * spacing_of(other.ijk_to_ras).min())
+
+
+def _objects(row: Row, smallest: int) -> tuple[list[Label], list[str]]:
+    if row.image is None or row.label is None:
+        return [], ["no image" if row.image is None else "no label map"]
+    labels = row.labels
+    if not labels or any(label.voxels is None for label in labels):
+        labels = _counted(row)
+    kept = [label for label in labels if (label.voxels or 0) >= smallest]
+    small = [label for label in labels if label not in kept]
+    return kept, [f"{_named(label)}: {label.voxels} voxels" for label in small]
+
+
+def _counted(row: Row) -> tuple[Label, ...]:
+    values, counts = np.unique(_labels_of(row).array_kji, return_counts=True)
+    voxels = {int(value): int(n) for value, n in zip(values, counts, strict=True) if value}
+    wanted = row.labels or tuple(Label(value) for value in voxels)
+    return tuple(Label(x.value, x.name, voxels.get(x.value, 0)) for x in wanted)
+
+
+def _spread(tasks: Sequence[Sequence[Task]], limit: int | None) -> tuple[Task, ...]:
+    images: Counter[str] = Counter()
+    turns: dict[Task, tuple[int, int]] = {}
+    for group in filter(None, tasks):
+        folder = group[0].row.folder
+        turns |= {task: (turn, images[folder]) for turn, task in enumerate(group)}
+        images[folder] += 1
+    chosen = set(sorted(turns, key=turns.__getitem__)[:limit])
+    return tuple(task for task in turns if task in chosen)
+
+
+def _labels_of(row: Row) -> Volume:
+    assert row.label is not None, "a plan holds no row without a label map"
+    return read_labels(row.label)
+
+
+def _named(label: Label) -> str:
+    return f"label {label.value} ({label.name})" if label.name else f"label {label.value}"
+
+
+def _grid(volume: Volume) -> str:
+    size = " x ".join(str(n) for n in volume.array_kji.shape[::-1])
+    mm = " x ".join(f"{n:.3g}" for n in spacing_of(volume.ijk_to_ras))
+    return f"{size} voxels of {mm} mm"

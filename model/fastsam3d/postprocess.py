@@ -1,0 +1,52 @@
+"""What may be done to a mask after the network: nothing, unless asked for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import Points
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Postprocessing:
+    """Choices for what the network says.
+
+    keep_clicked: keep only the connected parts that hold an included point.
+    fill_holes: fill cavities that no face of the box reaches.
+    smooth_voxels: standard deviation of a Gaussian that rounds the surface; 0 for none.
+    """
+
+    keep_clicked: bool = False
+    fill_holes: bool = False
+    smooth_voxels: float = 0.0
+
+    def apply(self, mask: Mask, included_kji: Points) -> Mask:
+        """Return a (k, j, i) mask with the choices applied.
+
+        Args:
+            mask: a box of the volume's grid.
+            included_kji: (N, 3) clicks that include, as indices into `mask`.
+        """
+        from scipy import ndimage
+
+        if self.smooth_voxels > 0:
+            mask = ndimage.gaussian_filter(mask.astype(np.float32), self.smooth_voxels) > 0.5
+        if self.fill_holes:
+            mask = ndimage.binary_fill_holes(mask)
+        return _clicked(mask, included_kji) if self.keep_clicked else mask
+
+
+def _clicked(mask: Mask, included_kji: Points) -> Mask:
+    from scipy import ndimage
+
+    parts, _ = ndimage.label(mask)
+    index = np.round(included_kji).astype(int)
+    index = index[((index >= 0) & (index < mask.shape)).all(1)]
+    hit = np.unique(parts[tuple(index.T)])
+    hit = hit[hit > 0]
+    if not hit.size:
+        return mask
+    return np.isin(parts, hit)

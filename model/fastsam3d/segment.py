@@ -1,0 +1,207 @@
+"""Clicks on a volume to a label map and its figures: what the commands do, without their words."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .geometry import Box
+from .images import Volume
+from .points import Target
+
+Affine = NDArray[np.float64]
+T = TypeVar("T")
+
+DEFAULT_PRESET = "fastsam3d-default"
+
+
+class ClickSession(Protocol):
+    """What is needed of a session; `fastsam3d.session.Session` is one."""
+
+    spacing_mm: float
+    region: Box | None
+    message: str
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the mask so far, (k, j, i)."""
+
+    @property
+    def confidence(self) -> float:
+        """Return how sure the network is of it, 0 to 1."""
+
+    def click(self, point: Any, *, positive: bool = True, space: Any = "ras") -> Any:
+        """Add a click."""
+
+    def reset(self) -> Any:
+        """Forget the clicks and the mask."""
+
+
+OpenSession = Callable[[NDArray[Any], Affine], ClickSession]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One segmented object."""
+
+    name: str
+    label: int
+    clicks: int
+    voxels: int
+    volume_ml: float
+    confidence: float
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The label map of a volume, (k, j, i), 0 outside, and the objects in it."""
+
+    labels_kji: NDArray[Any]
+    objects: tuple[Found, ...]
+
+
+def open_network(preset: str, checkpoint: Path | None, device: str) -> tuple[OpenSession, str]:
+    """Load a network.
+
+    Returns:
+        What opens a session with it on a volume, and the device it is on.
+
+    Raises:
+        InputError: unknown preset or device, or weights that are missing or do not fit.
+    """
+    from .model import load_model
+    from .session import Session
+
+    model = load_model(preset, checkpoint=checkpoint, device=device)
+    return lambda volume_kji, ijk_to_ras: Session(model, volume_kji, ijk_to_ras), str(model.device)
+
+
+@dataclass
+class Engine:
+    """A network, loaded when first needed; on the CPU once another device's memory is full."""
+
+    preset: str = DEFAULT_PRESET
+    checkpoint: Path | None = None
+    device: str = "auto"
+    place: str = ""
+    """The device in use."""
+    notes: list[str] = field(default_factory=list)
+    _open: OpenSession | None = None
+
+    def segment(
+        self,
+        volume: Volume,
+        targets: Sequence[Target],
+        *,
+        spacing_mm: float | None = None,
+        region: Box | None = None,
+        on_click: Callable[[str], Any] | None = None,
+    ) -> Outcome:
+        """Segment a volume; see `segment_targets`."""
+        return self.run(
+            lambda open_session: segment_targets(
+                open_session,
+                volume,
+                targets,
+                spacing_mm=spacing_mm,
+                region=region,
+                on_click=on_click,
+            )
+        )
+
+    def run(self, work: Callable[[OpenSession], T]) -> T:
+        """Do some work with sessions; begin it again on the CPU if a device's memory is full.
+
+        Raises:
+            InputError: the CPU's memory is full too, or the network cannot be loaded.
+        """
+        try:
+            return work(self._opened())
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            full = self.place or self.device
+            if full.startswith("cpu") or isinstance(error, MemoryError):
+                raise InputError(
+                    "The computer's memory is full; close other programs or crop the volume."
+                ) from error
+        self.notes.append(f"The memory of {full} is full; continued on the CPU.")
+        self.device, self._open = "cpu", None
+        return work(self._opened())
+
+    def _opened(self) -> OpenSession:
+        if self._open is None:
+            self._open, self.place = open_network(self.preset, self.checkpoint, self.device)
+        return self._open
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that a device's or the computer's memory is full."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+
+
+def segment_targets(
+    open_session: OpenSession,
+    volume: Volume,
+    targets: Sequence[Target],
+    *,
+    spacing_mm: float | None = None,
+    region: Box | None = None,
+    on_click: Callable[[str], Any] | None = None,
+) -> Outcome:
+    """Segment one object after the other; where two overlap, the earlier keeps its voxels.
+
+    Args:
+        open_session: makes a session for a volume.
+        volume: the scan.
+        targets: points in RAS, inside the volume.
+        spacing_mm: of the first patch; None leaves it to the session.
+        region: part of the volume to stay in.
+        on_click: called with the object's name after each click.
+    """
+    session = open_session(volume.array_kji, volume.ijk_to_ras)
+    session.region = region
+    if spacing_mm is not None:
+        session.spacing_mm = spacing_mm
+    labels = np.zeros(volume.array_kji.shape, np.uint8 if len(targets) < 256 else np.uint16)
+    objects = []
+    for label, target in enumerate(targets, start=1):
+        began = perf_counter()
+        session.reset()
+        for point in target.points:
+            session.click(point.position, positive=point.positive)
+            if on_click is not None:
+                on_click(target.name)
+        own = session.mask & (labels == 0)
+        labels[own] = label
+        objects.append(_found(session, target, label, own, volume, perf_counter() - began))
+    return Outcome(labels, tuple(objects))
+
+
+def _found(
+    session: ClickSession,
+    target: Target,
+    label: int,
+    own: NDArray[np.bool_],
+    volume: Volume,
+    seconds: float,
+) -> Found:
+    voxels = int(own.sum())
+    empty = "" if voxels else "nothing was found at these points"
+    return Found(
+        name=target.name,
+        label=label,
+        clicks=len(target.points),
+        voxels=voxels,
+        volume_ml=round(voxels * volume.voxel_ml, 3),
+        confidence=round(float(session.confidence), 3),
+        seconds=round(seconds, 3),
+        message=session.message or empty,
+    )

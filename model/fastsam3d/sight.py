@@ -1,0 +1,132 @@
+"""What the network sees of a volume: patches, their embeddings, and the clicks on them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .geometry import Patch
+from .zoom import Grid, next_patch
+
+Logits = NDArray[np.float32]
+
+EMBEDDINGS = 4
+"""Embeddings that are kept, the last used ones."""
+LOOKS = 4
+"""Patches that one click may try until the object fits."""
+
+
+class Network(Protocol):
+    """What is needed of a model; `fastsam3d.model.FastSAM3D` is one."""
+
+    patch_size: int
+    mask_size: int
+
+    def embed_patch(self, patch: NDArray[np.float32]) -> Any:
+        """Turn (size, size, size) raw intensities into an embedding: slow, once a patch."""
+
+    def predict(
+        self, embedding: Any, points: ArrayLike, labels: ArrayLike, mask_logits: Logits | None
+    ) -> tuple[Logits, float]:
+        """Turn clicks in patch voxels into (m, m, m) logits and a predicted IoU: every click."""
+
+
+@dataclass(frozen=True)
+class Click:
+    """A control point: include what is here, or exclude it."""
+
+    point_ras: tuple[float, float, float]
+    positive: bool
+
+
+class View(NamedTuple):
+    """What was seen in a patch: (m, m, m) logits and the IoU that the network predicts."""
+
+    patch: Patch
+    logits: Logits
+    confidence: float
+
+
+@dataclass
+class Sight:
+    """A network in front of one volume."""
+
+    model: Network
+    volume_kji: NDArray[Any]
+    grid: Grid
+    _embeddings: OrderedDict[Patch, Any] = field(default_factory=OrderedDict, init=False)
+
+    def look(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
+        """Decode, and change the patch until the object fits it."""
+        view = self.decode(patch, clicks, previous)
+        points = np.array([click.point_ras for click in clicks if click.positive])
+        for _ in range(LOOKS - 1):
+            better = self._better(view, points)
+            if better is None:
+                break
+            view = self.decode(better, clicks, resample_logits(view.logits, view.patch, better))
+        return view
+
+    def decode(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
+        """Decode the clicks that lie in a patch."""
+        points = np.array([click.point_ras for click in clicks])
+        labels = np.array([click.positive for click in clicks], np.int64)
+        held = patch.contains(points)
+        logits, confidence = self.model.predict(
+            self._embedding(patch), patch.to_patch(points[held]), labels[held], previous
+        )
+        return View(patch, logits, confidence)
+
+    def passes(self, view: View, clicks: Sequence[Click]) -> Logits:
+        """Average the probabilities of a few passes over the kept embedding.
+
+        With and without the previous mask, and with the clicks moved by about a voxel.
+        """
+        rng = np.random.default_rng(len(clicks))
+        answers = [view.logits, self.decode(view.patch, clicks, None).logits]
+        for _ in range(3):
+            moved = [self._moved(click, view.patch, rng) for click in clicks]
+            answers.append(self.decode(view.patch, moved, view.logits).logits)
+        return np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
+
+    def _better(self, view: View, points_ras: NDArray[np.float64]) -> Patch | None:
+        if not len(points_ras):
+            return None
+        return next_patch(view.patch, view.logits, view.patch.to_patch(points_ras), self.grid)
+
+    def _embedding(self, patch: Patch) -> Any:
+        if patch not in self._embeddings:
+            cube = patch.sample(self.volume_kji, self.grid.ijk_to_ras)
+            self._embeddings[patch] = self.model.embed_patch(cube)
+            if len(self._embeddings) > EMBEDDINGS:
+                self._embeddings.popitem(last=False)
+        self._embeddings.move_to_end(patch)
+        return self._embeddings[patch]
+
+    @staticmethod
+    def _moved(click: Click, patch: Patch, rng: np.random.Generator) -> Click:
+        right, anterior, superior = rng.normal(click.point_ras, patch.spacing_mm).tolist()
+        return Click((right, anterior, superior), click.positive)
+
+
+def cells_of(patch: Patch, cells: int) -> Patch:
+    """Return the same cube with `cells` voxels a side: the grid of a mask."""
+    return Patch(patch.centre_ras, patch.spacing_mm * patch.size / cells, cells)
+
+
+def resample_logits(logits: Logits, patch: Patch, other: Patch) -> Logits:
+    """Bring a patch's (m, m, m) logits to the cells of another patch; outside is -8."""
+    cells = cells_of(patch, logits.shape[0])
+    first = cells.to_ras(np.zeros((1, 3)))[0]
+    ijk_to_ras = np.eye(4)
+    # An array in R, A, S order is (k, j, i): i steps to the superior, k to the right.
+    ijk_to_ras[:3, :3] = cells.spacing_mm * np.eye(3)[::-1]
+    ijk_to_ras[:3, 3] = first
+    return cells_of(other, logits.shape[0]).sample(logits, ijk_to_ras, outside=-8.0)
+
+
+def _sigmoid(logits: Logits) -> Logits:
+    return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)

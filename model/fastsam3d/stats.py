@@ -1,0 +1,117 @@
+"""Means of a set, their confidence intervals, and tests of "better", with patients as the unit.
+
+A set's mean is over the objects of a patient, then the patients of a folder, then the folders,
+so that one scan with sixty organs does not outweigh sixty patients.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import wilcoxon
+
+BETTER_BELOW = 0.01
+"""p under which a difference counts."""
+
+
+@dataclass(frozen=True)
+class Patients:
+    """Who the objects of a set belong to.
+
+    of_object: (N,) index of each object's patient. of_patient: (P,) index of each patient's folder.
+    """
+
+    of_object: NDArray[np.intp]
+    of_patient: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, keys: Sequence[tuple[str, str]]) -> "Patients":
+        """Group objects by their (folder, patient)."""
+        patients = sorted(set(keys))
+        folders = sorted({folder for folder, _ in patients})
+        return cls(
+            np.array([patients.index(key) for key in keys], np.intp),
+            np.array([folders.index(folder) for folder, _ in patients], np.intp),
+        )
+
+    def means(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Average (N, ...) values of objects to (P, ...) values of patients."""
+        return _grouped_mean(np.asarray(values, np.float64), self.of_object)
+
+    def set_mean(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Average (N, ...) values of objects over objects, patients, folders."""
+        means = _grouped_mean(self.means(values), self.of_patient).mean(axis=0)
+        return np.asarray(means)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired test: the mean difference over patients, its p, and how many patients."""
+
+    difference: float
+    p: float
+    patients: int
+
+    @property
+    def better(self) -> bool:
+        """Tell whether the first is better than the second."""
+        return self.difference > 0 and self.p < BETTER_BELOW
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    patients: Patients,
+    *,
+    level: float = 0.95,
+    draws: int = 2000,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bound the set's mean by drawing its patients again, with replacement.
+
+    Patients are drawn from the whole set, so that a folder of one patient does not seem certain;
+    the folders that a draw misses do not count in it.
+
+    Args:
+        values: (N, ...) of objects.
+        patients: who they belong to.
+        level: of confidence.
+        draws: number of resampled sets.
+        seed: of the draws.
+
+    Returns:
+        The lower and the upper bound, each of the shape of one object's values.
+    """
+    means = patients.means(values)
+    count = len(means)
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float64)
+    member = np.eye(patients.of_patient.max() + 1)[patients.of_patient]  # (P, F)
+    weights = times @ member  # (draws, F)
+    share = np.divide(times, weights[:, patients.of_patient], where=times > 0, out=times)
+    drawn = share @ means.reshape(count, -1) / np.count_nonzero(weights, axis=1)[:, None]
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0).reshape(2, *means.shape[1:])
+    return low, high
+
+
+def paired_wilcoxon(ours: ArrayLike, theirs: ArrayLike, patients: Patients) -> Comparison:
+    """Test whether two methods differ on the same objects (Wilcoxon, two-sided, over patients).
+
+    Args:
+        ours: (N,) values of objects.
+        theirs: (N,) values of the same objects, in the same order.
+        patients: who they belong to.
+    """
+    difference = patients.means(np.asarray(ours, float) - np.asarray(theirs, float))
+    if not np.any(difference):
+        return Comparison(0.0, 1.0, len(difference))
+    p = float(wilcoxon(difference, zero_method="zsplit").pvalue)
+    return Comparison(float(difference.mean()), p, len(difference))
+
+
+def _grouped_mean(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:
+    sums = np.zeros((int(group.max()) + 1, *values.shape[1:]))
+    np.add.at(sums, group, values)
+    counts = np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(sums / counts)

@@ -1,0 +1,159 @@
+"""Results as Markdown to read, CSV to sort and JSON to compute with."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .results import ObjectResult
+from .stats import BETTER_BELOW
+from .summary import Estimate, MethodSummary, Summary, Versus, summarise
+
+PROTOCOL = "sound"
+
+_WHAT = ("method", "case", "patient", "folder", "modality", "label", "name", "voxels")
+_DESCRIBED = (*_WHAT, "seed", "strategy")
+
+LeftOut = Sequence[tuple[str, str]]
+
+
+def write_report(
+    folder: Path, results: Sequence[ObjectResult], left_out: LeftOut = ()
+) -> tuple[Path, Path, Path]:
+    """Write `report.md`, `objects.csv` and `report.json`, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = summarise(results)
+    texts = {
+        "report.md": markdown(summary, left_out),
+        "objects.csv": objects_csv(results),
+        "report.json": report_json(summary, results, left_out),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return folder / "report.md", folder / "objects.csv", folder / "report.json"
+
+
+def markdown(summary: Summary, left_out: LeftOut = ()) -> str:
+    """Render the tables of a summary: scores, clicks needed, folders, tests, what was left out."""
+    parts = [
+        _intro(summary),
+        "### Dice",
+        _scores(summary, "dice"),
+        "### Best Dice so far",
+        _scores(summary, "best_dice"),
+        "### Surface Dice at 2 mm",
+        _scores(summary, "surface_dice"),
+        "### Clicks needed, time, failures",
+        _effort(summary),
+        "### Dice by folder",
+        _by_folder(summary),
+    ]
+    if summary.versus:
+        parts += ["### Paired tests", _tests(summary.versus)]
+    if left_out:
+        parts += ["### Left out", "\n".join(f"- {_cell(case)}: {why}" for case, why in left_out)]
+    return "\n\n".join(parts) + "\n"
+
+
+def objects_csv(results: Iterable[ObjectResult]) -> str:
+    """Render one row for each object and method, one column for each click."""
+    results = list(results)
+    clicks = range(1, max((len(result.dice) for result in results), default=0) + 1)
+    scores = [f"{score}_{n}" for score in ("dice", "surface_dice") for n in clicks]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*_DESCRIBED, "failure", "clicks_made", "seconds", *scores])
+    for result in results:
+        values = [f"{value:.4f}" for value in (*result.dice, *result.surface_dice)]
+        about = [getattr(result, name) for name in _DESCRIBED]
+        made, seconds = len(result.placed), f"{sum(result.seconds):.3f}"
+        table.writerow([*about, result.failure, made, seconds, *values])
+    return text.getvalue()
+
+
+def report_json(summary: Summary, results: Iterable[ObjectResult], left_out: LeftOut = ()) -> str:
+    """Render everything: the summary, each object's result, what was left out."""
+    content = {
+        "protocol": PROTOCOL,
+        "summary": asdict(summary),
+        "objects": [asdict(result) for result in results],
+        "left_out": [{"case": case, "reason": reason} for case, reason in left_out],
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _intro(summary: Summary) -> str:
+    most = max(summary.methods, key=lambda method: method.objects)
+    return (
+        f"Protocol `{PROTOCOL}` (clicks: {summary.strategy}, seed {summary.seed}): "
+        f"{most.objects} objects of {most.patients} patients in {len(most.folders)} folders. "
+        "Means are over objects, then patients, then folders; in brackets the 95 % interval by "
+        "bootstrap over patients."
+    )
+
+
+def _scores(summary: Summary, score: str) -> str:
+    rows = []
+    for method in summary.methods:
+        estimates: tuple[Estimate, ...] = getattr(method, score)
+        rows.append([method.method, *(_estimate(estimates[n - 1]) for n in summary.shown)])
+    return _table(["Method", *map(_clicks, summary.shown)], rows)
+
+
+def _effort(summary: Summary) -> str:
+    reached = [f"{reach.dice:.2f}" for reach in summary.methods[0].reach]
+    head = ["Method"]
+    head += [name for x in reached for name in (f"Clicks to {x}", f"Reached {x}")]
+    head += ["First click, s", "Later clicks, s", "Failures"]
+    return _table(head, [_effort_row(method) for method in summary.methods])
+
+
+def _effort_row(method: MethodSummary) -> list[str]:
+    row = [method.method]
+    for reach in method.reach:
+        row += [f"{reach.clicks:.1f}", f"{reach.share:.0%}"]
+    for seconds in (method.first_seconds, method.later_seconds):
+        row.append("-" if seconds is None else f"{seconds:.2f}")
+    return [*row, f"{method.failures} of {method.objects}"]
+
+
+def _by_folder(summary: Summary) -> str:
+    rows = [
+        [folder or "(top)", method.method, *(f"{dice[n - 1]:.2f}" for n in summary.shown)]
+        for folder in sorted({name for method in summary.methods for name in method.folders})
+        for method in summary.methods
+        if (dice := method.folders.get(folder)) is not None
+    ]
+    return _table(["Folder", "Method", *map(_clicks, summary.shown)], rows)
+
+
+def _tests(versus: Sequence[Versus]) -> str:
+    rows = []
+    for one in versus:
+        found = one.comparison
+        verdict = "yes" if found.better else "no"
+        change, p = f"{found.difference:+.3f}", f"{found.p:.2g}"
+        names = f"{one.method} against {one.other}"
+        rows.append([names, str(one.clicks), change, p, str(found.patients), verdict])
+    head = ["Dice", "Clicks", "Mean difference", "p", "Patients", f"Better (p < {BETTER_BELOW})"]
+    return _table(head, rows)
+
+
+def _estimate(estimate: Estimate) -> str:
+    return f"{estimate.mean:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+
+
+def _clicks(count: int) -> str:
+    return f"{count} click" if count == 1 else f"{count} clicks"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    align = ["---", *["---:"] * (len(head) - 1)]
+    lines = [head, align, *([_cell(value) for value in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
