@@ -53,6 +53,15 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device multiplies bfloat16 faster than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    checks = [getattr(torch.cpu, name, None) for name in names]
+    return device.type == "cpu" and any(check is not None and check() for check in checks)
+
+
 def _available() -> list[str]:
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     return [kind for kind, there in found.items() if there] + ["cpu"]

@@ -14,7 +14,7 @@ from .config import PRESETS, CompactConfig, ModelConfig
 from .decoder import MASKS, MaskDecoder
 from .encoder import ImageEncoder
 from .errors import InputError
-from .inputs import check_clicks, check_cubes, pick_device
+from .inputs import check_clicks, check_cubes, has_fast_bfloat16, pick_device
 from .intensity import normalise
 from .prompts import PromptEncoder
 
@@ -32,6 +32,8 @@ class FastSAM3D(nn.Module):
         self.patch_size = config.patch_size
         self.mask_size = config.mask_size
         self.normalisation = config.normalisation
+        self.in_bfloat16 = False
+        """Whether `embed_patch` and `predict` compute in bfloat16."""
 
     @property
     def device(self) -> torch.device:
@@ -87,7 +89,8 @@ class FastSAM3D(nn.Module):
     def embed_patch(self, patch: NDArray[np.float32]) -> Any:
         """Normalise and embed one (128, 128, 128) patch of raw intensities."""
         image = torch.from_numpy(normalise(patch, self.normalisation))
-        return self.encode(image[None, None].to(self.device))
+        with self._precision():
+            return self.encode(image[None, None].to(self.device))
 
     @torch.inference_mode()
     def predict(
@@ -109,10 +112,14 @@ class FastSAM3D(nn.Module):
             (m, m, m) logits, positive inside, and the predicted IoU.
         """
         previous = None if mask_logits is None else self._tensor(mask_logits)[None, None]
-        logits, iou = self.decode(
-            embedding, self._tensor(points)[None], self._tensor(labels)[None], previous
-        )
+        with self._precision():
+            logits, iou = self.decode(
+                embedding, self._tensor(points)[None], self._tensor(labels)[None], previous
+            )
         return logits[0, 0].float().cpu().numpy(), float(iou[0, 0])
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
 
     def _tensor(self, values: ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(values, np.float32)).to(self.device)
@@ -254,4 +261,8 @@ def load_model(
     check_state(state_dict, {key: tuple(own.shape) for key, own in model.state_dict().items()})
     weights = {key: value.detach().float() for key, value in state_dict.items()}
     model.load_state_dict(weights, assign=True)
-    return model.to(where).requires_grad_(requires_grad=False).eval()
+    model = model.to(where).requires_grad_(requires_grad=False).eval()
+    if isinstance(model, CompactNetwork):
+        model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        model.in_bfloat16 = has_fast_bfloat16(where)
+    return model

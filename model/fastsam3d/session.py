@@ -183,7 +183,7 @@ class Session:
     def _world(self, point: ArrayLike, space: Space) -> tuple[float, float, float]:
         values = np.asarray(point, np.float64)
         if values.shape != (3,) or not np.isfinite(values).all():
-            raise InputError(f"Got the point {point}; give three finite numbers.")
+            raise InputError(f"Got the point {point!r}; give three finite numbers.")
         if space == "ijk":
             values = kji_to_ras(values[None, ::-1], self.ijk_to_ras)[0]
         if not self._grid.holds(values[None])[0]:

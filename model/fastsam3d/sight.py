@@ -90,7 +90,8 @@ class Sight:
         for _ in range(3):
             moved = [self._moved(click, view.patch, rng) for click in clicks]
             answers.append(self.decode(view.patch, moved, view.logits).logits)
-        return np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
+        soft: Logits = np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
+        return soft
 
     def _better(self, view: View, points_ras: NDArray[np.float64]) -> Patch | None:
         if not len(points_ras):

@@ -1,0 +1,129 @@
+"""Speed and memory on this computer, each fast form beside the plain one in the same run.
+
+The teacher's padded windows take many seconds a block: one attention is timed in both forms, and
+the whole encode in the fast form alone.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import bench_geometry
+import bench_networks
+import bench_session
+from bench_timing import Row
+
+MEMORY_LIMIT_MB = 1500
+
+
+class Part(StrEnum):
+    """A part of the benchmark."""
+
+    PUBLISHED = "published"
+    DEFAULT = "default"
+    SESSION = "session"
+    MEMORY = "memory"
+    GEOMETRY = "geometry"
+
+
+def main(
+    part: Annotated[list[Part] | None, typer.Option(help="Only this; may be given again.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 5,
+    threads: Annotated[int, typer.Option(help="For torch.")] = os.cpu_count() or 1,
+    padded: Annotated[bool, typer.Option(help="Also the teacher's padded windows: 3 GB.")] = True,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write a file.")] = None,
+) -> None:
+    """Measure speed and memory on this computer."""
+    torch.set_num_threads(threads)
+    console = Console()
+    machine = describe(threads)
+    for name, value in machine.items():
+        console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+    found: dict[str, Any] = {"machine": machine}
+    sections: dict[Part, Callable[[], Any]] = {
+        Part.PUBLISHED: lambda: timed(bench_networks.published(repeats, padded=padded), console),
+        Part.DEFAULT: lambda: timed(bench_networks.default(repeats), console),
+        Part.SESSION: lambda: timed(bench_session.rows(), console),
+        Part.MEMORY: lambda: peaks(console),
+        Part.GEOMETRY: lambda: grown(console),
+    }
+    for wanted in part or Part:
+        found[wanted.value] = sections[wanted]()
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def describe(threads: int) -> dict[str, str]:
+    """Say what was measured on, and with which weights."""
+    _, trained = bench_networks.default_network()
+    return {
+        "machine": f"{platform.platform(terse=True)}, {cpu_name()}, {os.cpu_count()} CPUs",
+        "torch": f"{torch.__version__}, {threads} threads",
+        "weights of fastsam3d-default": "its own"
+        if trained
+        else "missing: random ones, and a ball in the place of each answer",
+        "weights of the published networks": "random",
+    }
+
+
+def cpu_name() -> str:
+    """Read the processor's name where Linux keeps it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def timed(rows: Iterable[Row], console: Console) -> list[dict[str, Any]]:
+    """Show rows and, below them, what there is to say of them."""
+    kept = list(rows)
+    table = Table("", "ms", "plain, ms", "times faster", "limit, ms")
+    for row in kept:
+        gain = None if row.plain is None else row.plain / row.ours
+        table.add_row(row.what, *map(number, (row.ours, row.plain, gain, row.limit)))
+    console.print(table)
+    for row in kept:
+        if row.note:
+            console.print(f"{row.what}: {row.note}", highlight=False, soft_wrap=True)
+    return [asdict(row) for row in kept]
+
+
+def number(value: float | None) -> str:
+    """Write a number with two or three digits, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def peaks(console: Console) -> dict[str, float]:
+    """Show the memory of a session."""
+    found = bench_session.memory()
+    table = Table("peak memory in a fresh process, 512 x 512 x 200 int16", "MB", "limit, MB")
+    for name, megabytes in found.items():
+        table.add_row(name, f"{megabytes:.0f}", str(MEMORY_LIMIT_MB))
+    console.print(table)
+    return found
+
+
+def grown(console: Console) -> list[list[Any]]:
+    """Show that sampling and pasting a patch do not grow with the volume."""
+    kept = list(bench_geometry.measure())
+    table = Table("volume (i, j, k)", "sample, ms", "oblique, ms", "paste, ms")
+    for size, *times in kept:
+        table.add_row(size, *(number(time) for time in times))
+    console.print(table)
+    return [list(row) for row in kept]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""Time and memory of a session in a volume of 512 x 512 x 200: from a click to the changed box."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench_networks import default_network
+from bench_timing import Row, once
+from fastsam3d.session import Session
+from fastsam3d.sight import Network
+
+SHAPE_KJI = (200, 512, 512)
+IJK_TO_RAS = np.diag([0.7, 0.7, 1.5, 1.0])
+RADIUS_MM = 40.0
+CENTRES_IJK = ((130, 150, 60), (370, 160, 90), (140, 380, 130), (390, 370, 140), (256, 256, 100))
+
+
+@dataclass
+class Counted:
+    """A network that counts its encodings; without weights it answers with a ball.
+
+    Random weights answer with noise, round which a session would look for a better patch. The
+    ball takes their place after the decoder has run, so that the work is that of a real session.
+    """
+
+    model: Network
+    trained: bool
+    encodings: int = 0
+
+    def __post_init__(self) -> None:
+        self.patch_size, self.mask_size = self.model.patch_size, self.model.mask_size
+        axis = np.linspace(-1, 1, self.mask_size, dtype=np.float32)
+        squared = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2
+        self._ball = (8 * (0.5 - np.sqrt(squared))).astype(np.float32)
+
+    def embed_patch(self, patch: NDArray[np.float32]) -> Any:
+        self.encodings += 1
+        return self.model.embed_patch(patch)
+
+    def predict(
+        self, embedding: Any, points: ArrayLike, labels: ArrayLike, mask_logits: Any
+    ) -> tuple[NDArray[np.float32], float]:
+        logits, iou = self.model.predict(embedding, points, labels, mask_logits)
+        return (logits if self.trained else self._ball), iou
+
+
+def volume() -> NDArray[np.int16]:
+    """Draw bright balls in noise, slice by slice: the peak of memory is to be the session's."""
+    rng = np.random.default_rng(0)
+    out = np.empty(SHAPE_KJI, np.int16)
+    j, i = np.ogrid[: SHAPE_KJI[1], : SHAPE_KJI[2]]
+    for k, plane in enumerate(out):
+        plane[:] = rng.integers(-30, 30, plane.shape, np.int16)
+        for x, y, z in CENTRES_IJK:
+            squared = (0.7 * (i - x)) ** 2 + (0.7 * (j - y)) ** 2 + (1.5 * (k - z)) ** 2
+            plane[squared < RADIUS_MM**2] += 120
+    return out
+
+
+def rows() -> Iterator[Row]:
+    """Time the second click on each of some objects, with the embedding kept and without."""
+    network = Counted(*default_network())
+    scan = volume()
+    first = median(once(lambda: first_click(network, scan, centre)) for centre in CENTRES_IJK)
+    yield Row("default: first click to changed box", first)
+    played = [second_click(network, scan, centre) for centre in CENTRES_IJK]
+    kept = [ms for ms, encodings in played if not encodings]
+    moved = len(played) - len(kept)
+    again = median(forgetful_click(network, scan, centre) for centre in CENTRES_IJK)
+    note = "plain: encoded again at every click"
+    if moved:
+        note += f"; {moved} of {len(played)} clicks moved the patch and are left out"
+    ours = median(kept) if kept else median(ms for ms, _ in played)
+    yield Row("default: second click to changed box", ours, again, 50, note)
+
+
+def second_click(
+    network: Counted, scan: NDArray[np.int16], centre: tuple[int, int, int]
+) -> tuple[float, int]:
+    """Return the ms of a second click, and how often it encoded."""
+    session = first_click(network, scan, centre)
+    before = network.encodings
+    return once(lambda: session.click(beside(centre), space="ijk")), network.encodings - before
+
+
+def forgetful_click(
+    network: Counted, scan: NDArray[np.int16], centre: tuple[int, int, int]
+) -> float:
+    session = first_click(network, scan, centre)
+    session._sight._embeddings.clear()
+    return once(lambda: session.click(beside(centre), space="ijk"))
+
+
+def first_click(network: Counted, scan: NDArray[np.int16], centre: tuple[int, int, int]) -> Session:
+    session = Session(network, scan, IJK_TO_RAS)
+    session.click(centre, space="ijk")
+    return session
+
+
+def beside(centre: tuple[int, int, int]) -> tuple[int, int, int]:
+    i, j, k = centre
+    return i + 25, j - 20, k + 5
+
+
+def play() -> dict[str, float]:
+    """Open the volume, segment an object with five clicks, undo and redo; return the peak in MB."""
+    network = Counted(*default_network())
+    scan = volume()
+    opened = peak_mb()
+    session = first_click(network, scan, CENTRES_IJK[0])
+    for step in range(4):
+        i, j, k = beside(CENTRES_IJK[0])
+        session.click((i, j + 10 * step, k), positive=step % 2 == 0, space="ijk")
+    session.undo()
+    session.redo()
+    return {"before the first click": opened, "whole session": peak_mb()}
+
+
+def peak_mb() -> float:
+    """Return the most memory this process has had, in 10⁶ bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux, getrusage counts what the parent had before this process began.
+        line = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def memory() -> dict[str, float]:
+    """Play in a fresh process."""
+    command = [sys.executable, str(Path(__file__))]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    peaks: dict[str, float] = json.loads(answer.stdout)
+    return peaks
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(play()))

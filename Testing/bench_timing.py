@@ -1,0 +1,31 @@
+"""What a row of the benchmark is, and how it is timed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing timed in two forms, in ms; `limit` is what the first must not exceed."""
+
+    what: str
+    ours: float
+    plain: float | None = None
+    limit: float | None = None
+    note: str = ""
+
+
+def milliseconds(action: Callable[[], Any], repeats: int = 5) -> float:
+    """Time an action: the median of some runs, after one that does not count."""
+    action()
+    return median(once(action) for _ in range(repeats))
+
+
+def once(action: Callable[[], Any]) -> float:
+    """Time one run of an action."""
+    start = perf_counter()
+    action()
+    return 1000 * (perf_counter() - start)
