@@ -60,11 +60,11 @@ class Sight:
     _embeddings: OrderedDict[Patch, Any] = field(default_factory=OrderedDict, init=False)
 
     def look(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
-        """Decode, and change the patch until the object fits it."""
+        """Decode, and change the patch until the object fits it; it only grows once there is a mask."""
         view = self.decode(patch, clicks, previous)
         points = np.array([click.point_ras for click in clicks if click.positive])
         for _ in range(LOOKS - 1):
-            better = self._better(view, points)
+            better = self._better(view, points, closer=previous is None)
             if better is None:
                 break
             view = self.decode(better, clicks, resample_logits(view.logits, view.patch, better))
@@ -93,10 +93,13 @@ class Sight:
         soft: Logits = np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
         return soft
 
-    def _better(self, view: View, points_ras: NDArray[np.float64]) -> Patch | None:
+    def _better(
+        self, view: View, points_ras: NDArray[np.float64], *, closer: bool
+    ) -> Patch | None:
         if not len(points_ras):
             return None
-        return next_patch(view.patch, view.logits, view.patch.to_patch(points_ras), self.grid)
+        points = view.patch.to_patch(points_ras)
+        return next_patch(view.patch, view.logits, points, self.grid, closer=closer)
 
     def _embedding(self, patch: Patch) -> Any:
         if patch not in self._embeddings:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from .geometry import Box, Patch, kji_to_ras, ras_to_kji, spacing_of
 from .history import bounds
 
-FILL = 0.5
+FILL = 0.35
 """Of the cube's side, the part that an object should take."""
-SMALL, LARGE = 0.22, 0.85
+SMALL, LARGE = 0.15, 0.85
 """Below and above, the cube is changed."""
 FINEST_MM, COARSEST_MM = 0.25, 4.0
 
@@ -71,7 +71,12 @@ def patch_round(points_ras: NDArray[np.float64], grid: Grid, size: int) -> Patch
 
 
 def next_patch(
-    patch: Patch, logits: NDArray[np.float32], points: NDArray[np.float64], grid: Grid
+    patch: Patch,
+    logits: NDArray[np.float32],
+    points: NDArray[np.float64],
+    grid: Grid,
+    *,
+    closer: bool = True,
 ) -> Patch | None:
     """Find a better patch for what was found in this one; None if it is good enough.
 
@@ -80,12 +85,15 @@ def next_patch(
         logits: (m, m, m) of the mask.
         points: (N, 3) patch voxels of the clicks that include.
         grid: the volume's grid.
+        closer: whether the patch may become finer.
     """
     from scipy import ndimage
 
     cell = patch.size / logits.shape[0]
     inside = logits > 0
     if not inside.any():
+        if not closer:
+            return None
         return _changed(patch, replace(patch, spacing_mm=patch.spacing_mm / 2), grid)
     parts, _ = ndimage.label(inside)
     seeds = np.clip(points / cell, 0, logits.shape[0] - 1).astype(int)
@@ -97,7 +105,7 @@ def next_patch(
     low, high = cells.min(0) * cell, (cells.max(0) + 1) * cell
     fill = float((high - low).max()) / patch.size
     cut = _is_cut(patch, cells, cell, grid)
-    if SMALL <= fill <= LARGE and not cut:
+    if not cut and (SMALL if closer else 0) <= fill <= LARGE:
         return None
     centre = patch.to_ras([(low + high) / 2 - 0.5])[0]
     factor = 1.7 if cut else float(np.clip(fill / FILL, 1 / 3, 1.7))
