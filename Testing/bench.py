@@ -40,7 +40,7 @@ def main(
     part: Annotated[list[Part] | None, typer.Option(help="Only this; may be given again.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 5,
     threads: Annotated[int, typer.Option(help="For torch.")] = os.cpu_count() or 1,
-    padded: Annotated[bool, typer.Option(help="Also the teacher's padded windows: 3 GB.")] = True,
+    padded: Annotated[bool, typer.Option(help="Also the teacher's padded windows: 2 GB.")] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write a file.")] = None,
 ) -> None:
     """Measure speed and memory on this computer."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -69,7 +70,7 @@ def rows() -> Iterator[Row]:
     """Time the second click on each of some objects, with the embedding kept and without."""
     network = Counted(*default_network())
     scan = volume()
-    first = median(once(lambda: first_click(network, scan, centre)) for centre in CENTRES_IJK)
+    first = median(once(partial(first_click, network, scan, at)) for at in CENTRES_IJK)
     yield Row("default: first click to changed box", first)
     played = [second_click(network, scan, centre) for centre in CENTRES_IJK]
     kept = [ms for ms, encodings in played if not encodings]

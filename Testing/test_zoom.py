@@ -21,7 +21,9 @@ def test_an_object_that_fills_half_of_the_patch_is_left_as_it_is():
 
 
 def test_a_small_object_is_looked_at_more_closely_round_its_middle():
-    better = next_patch(PATCH, logits_of(np.s_[14:18, 14:18, 18:22]), np.array([[31, 31, 39]]), GRID)
+    better = next_patch(
+        PATCH, logits_of(np.s_[14:18, 14:18, 18:22]), np.array([[31, 31, 39]]), GRID
+    )
     assert better.spacing_mm < PATCH.spacing_mm
     assert better.centre_ras == pytest.approx((100, 100, 108))
 

@@ -166,8 +166,8 @@ class FastMarching(ClassicalTool):
         fronts.SetTrialPoints(starts_kji[:, ::-1].tolist())
         if np.isfinite(latest):
             fronts.SetStoppingValue(latest)
-        arrival = sitk.GetArrayViewFromImage(fronts.Execute(self._speed))
-        return np.asarray(np.minimum(arrival, _NEVER), np.float32)
+        arrival = fronts.Execute(self._speed)  # kept: a view does not keep its image alive
+        return np.asarray(np.minimum(sitk.GetArrayViewFromImage(arrival), _NEVER), np.float32)
 
 
 TOOLS: dict[str, Callable[[], ClassicalTool]] = {

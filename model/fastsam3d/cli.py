@@ -191,6 +191,36 @@ def evaluate(
 
 
 @app.command()
+def train(
+    manifest: Annotated[Path, typer.Argument(help="A CSV file of images and label maps.")],
+    output: Annotated[
+        Path, typer.Option("--out", "--output", "-o", help="The folder to work in; resumes in it.")
+    ],
+    examples: Annotated[int, typer.Option(min=1, help="How many to prepare ahead.")] = 2000,
+    steps: Annotated[int | None, typer.Option(help="How long to train; or --seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long to train; or --steps.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare examples.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Patches a step and device.")] = 1,
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
+    precision: Annotated[
+        str, typer.Option(help="auto, 32-true, bf16-mixed or another of Lightning Fabric.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of examples, weights and clicks.")] = 0,
+    int8: Annotated[bool, typer.Option("--int8", help="Halve the weights' file again.")] = False,
+) -> None:
+    """Train the project's own network on labelled scans; called again, it goes on."""
+    from . import learn
+    from .train import TrainConfig
+
+    config = TrainConfig(
+        seconds, steps, batch_size, device=device, devices=devices, precision=precision, seed=seed
+    )
+    learn.run(learn.Course(manifest, output, examples, config, split, workers, int8))
+
+
+@app.command()
 def doctor(preset: Preset = _DEFAULT, device: Device = "auto") -> None:
     """Say what is installed, what is in use and what is missing; exit code 1 if it matters."""
     from . import commands

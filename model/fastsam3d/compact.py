@@ -1,7 +1,7 @@
 """The project's own network: the paper's layout, narrower, with a high-resolution path beside it.
 
-Tokens alone learn little from little: features at strides 4 and 8 run beside them, are sampled at the
-clicks, and meet Gaussian maps of the clicks and the previous mask in the decoder.
+Tokens alone learn little from little: features at strides 4 and 8 run beside them, are sampled at
+the clicks, and meet Gaussian maps of the clicks and the previous mask in the decoder.
 """
 
 import math
@@ -16,20 +16,24 @@ from .decoder import MLPHead, TwoWayTransformer
 from .encoder import Block, PatchEmbed, neck
 from .layers import ChannelNorm
 
+LEVELS = 16
+"""Soft bins of brightness."""
 
-HINTS = 6 + 8
+HINTS = 12 + 8
 """Channels of the maps of the clicks and of the previous mask, on the stride-4 grid."""
 
 
 class CompactEmbedding(NamedTuple):
     """What a patch leaves behind for its clicks: features at strides 16, 8 and 4.
 
-    tokens: (B, 192, 8, 8, 8); middle: (B, 64, 16, 16, 16); fine: (B, 32, 32, 32, 32).
+    tokens: (B, 192, 8, 8, 8); middle: (B, 64, 16, 16, 16); fine: (B, 32, 32, 32, 32);
+    brightness: (B, 1, 32, 32, 32), the mean of a cell's voxels.
     """
 
     tokens: Tensor
     middle: Tensor
     fine: Tensor
+    brightness: Tensor
 
 
 class ConvBlock(nn.Module):
@@ -55,6 +59,7 @@ class CompactEncoder(nn.Module):
         width, c8, c4 = config.width, config.middle, config.fine
         self.patch_embed = PatchEmbed(width, 16)
         self.stem = nn.Conv3d(1, c4, 4, 4)
+        self.levels = nn.Conv3d(LEVELS, c4, 1, bias=False)
         self.fine_in = ConvBlock(c4)
         self.to_middle = nn.Conv3d(c4, c8, 2, 2)
         self.middle_in = ConvBlock(c8)
@@ -69,12 +74,21 @@ class CompactEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> CompactEmbedding:
         """Encode (B, 1, 128, 128, 128) normalised patches."""
-        fine = self.fine_in(self.stem(image))
+        brightness = F.avg_pool3d(image, 4)
+        fine = self.fine_in(self.stem(image) + self.levels(_soft_bins(brightness)))
         middle = self.middle_in(self.to_middle(fine))
         tokens = self.patch_embed(image) + self.to_tokens(middle).movedim(1, -1)
         embedding = self.neck(self.blocks(tokens + self.pos_embed).movedim(-1, 1))
         middle = self.middle_out(middle + self.up_middle(embedding))
-        return CompactEmbedding(embedding, middle, self.fine_out(fine + self.up_fine(middle)))
+        fine = self.fine_out(fine + self.up_fine(middle))
+        return CompactEmbedding(embedding, middle, fine, brightness)
+
+
+def _soft_bins(brightness: Tensor) -> Tensor:
+    """Spread (B, 1, g, g, g) standard scores over (B, 16, g, g, g) bins from -2.5 to 2.5."""
+    centres = torch.linspace(-2.5, 2.5, LEVELS, device=brightness.device)
+    offset = (brightness - centres.view(-1, 1, 1, 1)) * (LEVELS - 1) / 5
+    return torch.exp(-(offset**2) / 2)
 
 
 def _block(config: CompactConfig, layer: int) -> Block:
@@ -87,6 +101,12 @@ class ClickEncoder(nn.Module):
 
     SIGMAS = (4.0, 14.0)
     """Widths of the Gaussian maps, in patch voxels."""
+    REACH = 28.0
+    """Width of the Gaussian within which brightness is compared."""
+    CONTRASTS = (0.1, 0.4)
+    """How like in brightness a cell is, in standard deviations of the patch."""
+
+    frequencies: Tensor
 
     def __init__(self, config: CompactConfig):
         super().__init__()
@@ -107,44 +127,65 @@ class ClickEncoder(nn.Module):
         grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
         return self.position(grid).flatten(0, 2)
 
-    def forward(self, points: Tensor, labels: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, points: Tensor, labels: Tensor, embedding: CompactEmbedding
+    ) -> tuple[Tensor, Tensor]:
         """Encode clicks.
 
         Args:
             points: (B, N, 3) in patch voxels.
             labels: (B, N), 1 to include and 0 to exclude.
-            fine: (B, C, g, g, g) features to look up at the clicks.
+            embedding: of B patches.
 
         Returns:
-            (B, N, E) tokens; (B, 6, g, g, g) maps: nearness to the clicks at two widths and
-            likeness to their features, for included and excluded clicks.
+            (B, N, E) tokens; (B, 12, g, g, g) maps: nearness to the clicks at two widths, likeness
+            to their features, likeness to their brightness in two ways and near them, for included
+            and excluded clicks.
         """
+        fine = embedding.fine
         features = _features_at(fine, points, self.patch_size)
+        bright = _features_at(embedding.brightness, points, self.patch_size)[..., 0]
+        contrast = (embedding.brightness - bright[..., None, None, None]) ** 2  # (B, N, g, g, g)
         tokens = self.position(points) + self.appearance(features) + self.labels(labels)
         maps = [
             part
             for label in (1, 0)
-            for part in self._maps(points, (labels == label).to(fine.dtype), features, fine)
+            for part in self._maps(
+                points, (labels == label).to(fine.dtype), features, fine, contrast
+            )
         ]
         return tokens, torch.cat(maps, 1)
 
     def _maps(
-        self, points: Tensor, weight: Tensor, features: Tensor, fine: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self, points: Tensor, weight: Tensor, features: Tensor, fine: Tensor, contrast: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Map the clicks of (B, N) weight 1: six (B, 1, g, g, g), as `forward` lists them."""
         cells = fine.shape[-1]
         axis = (torch.arange(cells, device=points.device) + 0.5) * self.patch_size / cells - 0.5
         squared = (points[..., None] - axis) ** 2  # (B, N, 3, g)
-        near = []
-        for sigma in self.SIGMAS:
-            d, h, w = torch.exp(-squared / (2 * sigma**2)).to(fine.dtype).unbind(2)
-            d = d * weight[..., None]
-            product = d[..., None, None] * h[:, :, None, :, None] * w[:, :, None, None, :]
-            near.append(product.amax(1))
-        total = weight.sum(1)[:, None]
-        mean = (features * weight[..., None]).sum(1) / total.clamp(min=1)
-        distance = (fine - mean[:, :, None, None, None]).pow(2).mean(1)
-        like = torch.exp(-distance) * (total > 0)[..., None, None]
-        return torch.stack(near, 1), like[:, None]
+        near = [_nearness(squared, sigma, weight).amax(1) for sigma in self.SIGMAS]
+        alike = [
+            (torch.exp(-contrast / (2 * width**2)) * weight[..., None, None, None])
+            for width in self.CONTRASTS
+        ]
+        both = (alike[1] * _nearness(squared, self.REACH, weight)).amax(1)
+        maps = [*near, _likeness(fine, features, weight), *(each.amax(1) for each in alike), both]
+        return tuple(each[:, None].to(fine.dtype) for each in maps)
+
+
+def _nearness(squared: Tensor, sigma: float, weight: Tensor) -> Tensor:
+    """Return a Gaussian round each click, (B, N, g, g, g), of (B, N, 3, g) squared offsets."""
+    d, h, w = torch.exp(-squared / (2 * sigma**2)).to(weight.dtype).unbind(2)
+    d = d * weight[..., None]
+    return d[..., None, None] * h[:, :, None, :, None] * w[:, :, None, None, :]
+
+
+def _likeness(fine: Tensor, features: Tensor, weight: Tensor) -> Tensor:
+    """Return how like each cell is to the clicks' mean feature, (B, g, g, g); 0 without clicks."""
+    total = weight.sum(1)[:, None]
+    mean = (features * weight[..., None]).sum(1) / total.clamp(min=1)
+    distance = (fine - mean[:, :, None, None, None]).pow(2).mean(1)
+    return torch.exp(-distance) * (total > 0)[..., None, None]
 
 
 def _features_at(fine: Tensor, points: Tensor, patch_size: int) -> Tensor:
@@ -190,7 +231,7 @@ class CompactDecoder(nn.Module):
         Args:
             embedding: of B patches.
             clicks: (B, N, E) tokens.
-            maps: (B, 6, 32, 32, 32).
+            maps: (B, 12, 32, 32, 32).
             grid_position: (512, E).
             mask_logits: (B, 1, 64, 64, 64); zeros where there is no previous mask.
 
@@ -206,7 +247,7 @@ class CompactDecoder(nn.Module):
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(batch, -1, -1)
         cells = image.flatten(2).transpose(1, 2)
         tokens, cells = self.transformer(torch.cat([own, clicks], 1), cells, grid_position)
-        image = cells.transpose(1, 2).unflatten(2, (8, 8, 8))
+        image = cells.transpose(1, 2).reshape(embedding.tokens.shape)
         middle = self.middle_out(middle + self.up_middle(image))
         fine = self.fine_out(fine + self.up_fine(middle))
         return self._masks(tokens, torch.cat([F.relu(fine), hints], 1)), self.iou_head(tokens[:, 0])
@@ -216,18 +257,20 @@ class CompactDecoder(nn.Module):
         weights = torch.stack(
             [net(tokens[:, 1 + n]) for n, net in enumerate(self.hypernetworks)], 1
         )
-        weights = weights.unflatten(2, (8, -1)).flatten(1, 2)
+        weights = weights.reshape(len(weights), -1, fine.shape[1] + 1)  # (B, 4, 8 c) -> (B, 32, c)
         logits = torch.baddbmm(weights[..., -1:], weights[..., :-1], fine.flatten(2))
-        return _depth_to_space(logits.unflatten(2, fine.shape[2:]))
+        return _depth_to_space(logits.reshape(len(logits), -1, *fine.shape[2:]))
 
 
 def _space_to_depth(x: Tensor) -> Tensor:
     # (B, 1, 2g, 2g, 2g) -> (B, 8, g, g, g)
-    x = x.unflatten(4, (-1, 2)).unflatten(3, (-1, 2)).unflatten(2, (-1, 2))
+    B, _, D, H, W = x.shape
+    x = x.reshape(B, 1, D // 2, 2, H // 2, 2, W // 2, 2)
     return x.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
 def _depth_to_space(x: Tensor) -> Tensor:
     # (B, 8 n, g, g, g) -> (B, n, 2g, 2g, 2g)
-    x = x.unflatten(1, (-1, 2, 2, 2)).permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return x.flatten(6, 7).flatten(4, 5).flatten(2, 3)
+    B, _, D, H, W = x.shape
+    x = x.reshape(B, -1, 2, 2, 2, D, H, W).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return x.reshape(B, -1, 2 * D, 2 * H, 2 * W)

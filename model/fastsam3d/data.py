@@ -2,41 +2,39 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
-from .images import read_volume
-from .manifest import read_manifest
+from .cube import SIZE, Cube
+from .errors import InputError
+from .examples import (
+    Example,
+    Separate,
+    Supervoxels,
+    make_example,
+    separate,
+    supervoxels,
+)
+from .manifest import Row, read_manifest
 from .synthetic import GRID, Random, random_intensities, synthetic_patch
 
-SIZE = 2 * GRID
-SMALLEST_TARGET = 48
-"""In cells of the 64³ label grid."""
+MOST_POINTS = 5000
+"""Voxels of an object that its extent is measured on."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """One patch and the objects in it.
-
-    image: (128, 128, 128) uint8, the 0.5th to the 99.5th percentile of the patch.
-    objects: (64, 64, 64) uint8, 0 where nothing is to be segmented.
-    targets: groups of values of `objects`; each group is one object.
-    """
-
-    image: Tensor
-    objects: Tensor
-    targets: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingVolume:
-    """A volume, its labels or both, on one grid."""
+    """A volume, its labels or both, on one grid.
+
+    image: (k, j, i) of any type; labels: (k, j, i) whole numbers, 0 where nothing is labelled.
+    ijk_to_ras: (4, 4) float64, on the CPU.
+    folder: the collection it belongs to; each is drawn from by the root of its size.
+    """
 
     image: Tensor | None
     labels: Tensor | None
@@ -51,202 +49,163 @@ class TrainingVolume:
         depth, height, width = values.shape
         return depth, height, width
 
+    @cached_property
+    def label_counts(self) -> tuple[Tensor, Tensor]:
+        """Return the values above 0 of the label map and their voxels, on the CPU."""
+        if self.labels is None:
+            empty = torch.zeros(0, dtype=torch.long, device="cpu")
+            return empty, empty
+        values, counts = torch.unique(self.labels[self.labels > 0], return_counts=True)
+        return values.cpu(), counts.cpu()
 
-@dataclass(frozen=True)
-class Cube:
-    """A cube in the world: `axes` are its array axes as columns, in RAS."""
+    @property
+    def has_objects(self) -> bool:
+        """Tell whether anything is labelled."""
+        return len(self.label_counts[0]) > 0
 
-    centre_ras: Tensor
-    axes: Tensor
-    spacing_mm: float
-
-    @classmethod
-    def random(cls, centre_ras: Tensor, spacing_mm: float, random: Random) -> "Cube":
-        """Turn it by up to some 20 degrees, half of the time."""
-        skew = torch.zeros(3, 3)
-        if random.chance(0.5):
-            angles = 0.35 * (2 * random.rand(3).cpu() - 1)
-            skew[0, 1], skew[0, 2], skew[1, 2] = angles.tolist()
-        return cls(centre_ras, torch.linalg.matrix_exp(skew - skew.T), spacing_mm)
-
-    def sample(self, values: Tensor, ijk_to_ras: Tensor, size: int, *, nearest: bool) -> Tensor:
-        """Resample a (k, j, i) volume to (size, size, size) float32; its minimum lies outside."""
-        scale = SIZE / size * self.spacing_mm
-        ras_to_ijk = torch.linalg.inv(ijk_to_ras.double())
-        step = ras_to_ijk[:3, :3] @ (self.axes.double() * scale)
-        start = ras_to_ijk[:3, :3] @ self.centre_ras.double() + ras_to_ijk[:3, 3]
-        start = start - step.sum(1) * (size - 1) / 2
-        if not nearest:
-            values, start, step = _averaged(values, start, step)
-        width_ijk = torch.tensor(values.shape[::-1], dtype=torch.float64)
-        start, step = (2 * start + 1) / width_ijk - 1, 2 * step / width_ijk[:, None]
-        n = torch.arange(size, dtype=torch.float64)
-        lines = [(n[:, None] * step[:, axis]).to(values.device, torch.float32) for axis in range(3)]
-        grid = lines[0][:, None, None] + lines[1][:, None] + lines[2]
-        grid += start.to(grid)
-        low = values.amin()
-        mode = "nearest" if nearest else "bilinear"
-        sampled = F.grid_sample(
-            (values - low).float()[None, None], grid[None], mode, "zeros", False
+    def to(self, device: torch.device) -> "TrainingVolume":
+        """Bring image and labels to a device."""
+        image, labels = (
+            None if values is None else values.to(device) for values in (self.image, self.labels)
         )
-        return sampled[0, 0] + low
+        return replace(self, image=image, labels=labels)
 
 
-def _averaged(values: Tensor, start: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Average voxels that are finer than the cube's, so that none is stepped over."""
-    factor = step.norm(dim=1).div(1.3).floor().clamp(1, 8).long().tolist()
-    factor = [min(f, n) for f, n in zip(factor, values.shape[::-1], strict=True)]
-    if factor == [1, 1, 1]:
-        return values, start, step
-    pooled = F.avg_pool3d(values.float()[None, None], factor[::-1], factor[::-1], ceil_mode=True)
-    scale = torch.tensor(factor, dtype=torch.float64)
-    return pooled[0, 0], (start + 0.5) / scale - 0.5, step / scale[:, None]
+def read_training_volumes(manifest: Path, *, split: str | None = None) -> list[TrainingVolume]:
+    """Read every volume and label map that a manifest names.
+
+    Raises:
+        InputError: an unusable manifest or file, or labels that do not lie on their image's grid.
+    """
+    return [read_training_volume(row) for row in read_manifest(manifest, split=split)]
 
 
-def read_training_volumes(manifest: Path) -> list[TrainingVolume]:
-    """Read every volume and label map that a manifest names."""
-    return [
-        _read(None if not row.image else row.image, None if not row.label else row.label)
-        for row in read_manifest(manifest)
-    ]
+def read_training_volume(row: Row) -> TrainingVolume:
+    """Read one row of a manifest.
 
+    Raises:
+        InputError: as `read_training_volumes`.
+    """
+    from .images import read_labels, read_volume  # volumes from elsewhere need no SimpleITK
 
-def _read(image_path: Path | None, label_path: Path | None) -> TrainingVolume:
-    image = read_volume(image_path) if image_path else None
-    label = read_volume(label_path) if label_path else None
-    grid = image or label
+    image = None if row.image is None else read_volume(row.image)
+    labels = None if row.label is None else read_labels(row.label)
+    grid = image or labels
     assert grid is not None
+    if image and labels and image.array_kji.shape != labels.array_kji.shape:
+        raise InputError(
+            f"{labels.name} has {labels.array_kji.shape} voxels and {image.name} has "
+            f"{image.array_kji.shape}; resample the labels to the image's grid."
+        )
     return TrainingVolume(
         None if image is None else torch.from_numpy(image.array_kji.astype(np.float32)),
-        None if label is None else torch.from_numpy(label.array_kji.astype(np.int16)),
+        None if labels is None else torch.from_numpy(labels.array_kji.astype(np.int16)),
         torch.from_numpy(grid.ijk_to_ras),
-        (image_path or label_path or Path()).parent.name,
+        row.folder,
     )
 
 
 class Sources:
     """Draws examples from real volumes, label maps without images, and nothing."""
 
-    def __init__(self, volumes: Sequence[TrainingVolume], random: Random):
-        self.random = random
+    def __init__(
+        self,
+        volumes: Sequence[TrainingVolume],
+        *,
+        separate: Separate = separate,
+        supervoxels: Supervoxels = supervoxels,
+    ) -> None:
         self.labelled: dict[str, list[TrainingVolume]] = defaultdict(list)
         for volume in volumes:
-            if volume.image is not None and volume.labels is not None:
+            if volume.image is not None and volume.has_objects:
                 self.labelled[volume.folder].append(volume)
-        self.maps = [v for v in volumes if v.image is None]
+        self.maps = [v for v in volumes if v.image is None and v.has_objects]
         self.images = [v for v in volumes if v.image is not None]
+        self._separate = separate
+        self._supervoxels = supervoxels
 
-    def draw(self) -> Example:
+    def draw(self, random: Random) -> Example:
         """Draw one example with at least one target."""
         while True:
-            pick = self.random.uniform(0, 1)
-            if self.labelled and pick < 0.38:
-                example = self._labelled()
-            elif self.maps and pick < 0.52:
-                example = self._from_map()
-            elif self.images and pick < 0.70:
-                example = self._supervoxels()
-            else:
-                example = self._synthetic()
+            example = self._draw(random)
             if example.targets:
                 return example
 
-    def _labelled(self) -> Example:
+    def _draw(self, random: Random) -> Example:
+        pick = random.uniform(0, 1)
+        if self.labelled and pick < 0.38:
+            return self._labelled(random)
+        if self.maps and pick < 0.52:
+            return self._from_map(random)
+        if self.images and pick < 0.70:
+            return self._unlabelled(random)
+        image, labels = synthetic_patch(random)
+        return make_example(image, labels, split=True, separate=self._separate)
+
+    def _labelled(self, random: Random) -> Example:
         folders = sorted(self.labelled)
-        weights = torch.tensor([len(self.labelled[f]) ** 0.5 for f in folders])
-        folder = folders[_choose(weights, self.random)]
-        volume = self.labelled[folder][self.random.integer(0, len(self.labelled[folder]) - 1)]
+        weights = torch.tensor([len(self.labelled[f]) ** 0.5 for f in folders], device="cpu")
+        volume = _any_of(self.labelled[folders[_choose(weights, random)]], random)
         assert volume.image is not None
         assert volume.labels is not None
-        cube = self._cube_round_an_object(volume)
+        cube = cube_round_an_object(volume, random)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
-        return _example(image, labels, split=False)
+        return make_example(image, labels, split=False, separate=self._separate)
 
-    def _from_map(self) -> Example:
-        volume = self.maps[self.random.integer(0, len(self.maps) - 1)]
+    def _from_map(self, random: Random) -> Example:
+        volume = _any_of(self.maps, random)
         assert volume.labels is not None
-        cube = self._cube_round_an_object(volume)
+        cube = cube_round_an_object(volume, random)
         fine = cube.sample(volume.labels, volume.ijk_to_ras, SIZE, nearest=True)
-        values, fine = fine.long().unique(return_inverse=True)
+        tissues = torch.unique(fine.long(), return_inverse=True)[1]
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
-        return _example(random_intensities(fine, self.random), labels, split=False)
+        image = random_intensities(tissues, random)
+        return make_example(image, labels, split=False, separate=self._separate)
 
-    def _supervoxels(self) -> Example:
-        volume = self.images[self.random.integer(0, len(self.images) - 1)]
+    def _unlabelled(self, random: Random) -> Example:
+        volume = _any_of(self.images, random)
         assert volume.image is not None
-        where = self.random.rand(3).cpu() * torch.tensor(volume.shape_kji[::-1])
-        spacing = 0.5 * 6 ** self.random.uniform(0, 1)
-        cube = Cube.random(_to_ras(where, volume.ijk_to_ras), spacing, self.random)
+        where = random.triple() * torch.tensor(volume.shape_kji[::-1], device="cpu")
+        spacing_mm = 0.5 * 6 ** random.uniform(0, 1)
+        cube = Cube.random(_to_ras(where, volume.ijk_to_ras), spacing_mm, random)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
-        return _example(image, supervoxels(image, self.random), split=True)
-
-    def _synthetic(self) -> Example:
-        image, labels = synthetic_patch(self.random)
-        return _example(image, labels, split=True)
-
-    def _cube_round_an_object(self, volume: TrainingVolume) -> Cube:
-        """Choose an object and a cube that it fills to 0.25 to 0.85, at times less or more."""
-        assert volume.labels is not None
-        values, counts = volume.labels[volume.labels > 0].unique(return_counts=True)
-        value = values[_choose(counts.float() ** 0.25, self.random)]
-        voxels = (volume.labels == value).nonzero().flip(1).double()
-        voxels = voxels[:: max(1, len(voxels) // 5000)]
-        points = _to_ras(voxels, volume.ijk_to_ras)
-        low, high = points.amin(0), points.amax(0)
-        fill = self.random.uniform(0.25, 0.85)
-        if self.random.chance(0.25):
-            fill = 0.08 * 17 ** self.random.uniform(0, 1)
-        spacing = float((high - low).max()) / (fill * SIZE)
-        spacing = min(max(spacing, 0.25), 4.0)
-        anchor = (low + high) / 2
-        if self.random.chance(0.4):
-            anchor = points[self.random.integer(0, len(points) - 1)]
-        shift = (self.random.rand(3).cpu() - 0.5) * 0.35 * SIZE * spacing
-        return Cube.random(anchor + shift, spacing, self.random)
+        regions = self._supervoxels(image, random)
+        return make_example(image, regions, split=True, separate=self._separate)
 
 
-def supervoxels(image: Tensor, random: Random) -> Tensor:
-    """Split a patch into regions of like intensity: (64, 64, 64), 1 to a few bands."""
-    coarse = F.avg_pool3d(image[None, None], 2)[0, 0].cpu().numpy()
-    smooth = ndimage.gaussian_filter(coarse, random.uniform(0.6, 1.6))
-    quantiles = np.sort(random.rand(random.integer(2, 6)).cpu().numpy())
-    bands = np.digitize(smooth, np.quantile(smooth, quantiles))
-    return torch.from_numpy(ndimage.median_filter(bands, 3) + 1)
+def cube_round_an_object(volume: TrainingVolume, random: Random) -> Cube:
+    """Choose an object and a cube that it fills to 0.25 to 0.85, at times less or more."""
+    points_ras = _points_of_an_object(volume, random)
+    low, high = points_ras.amin(0), points_ras.amax(0)
+    fill = random.uniform(0.25, 0.85)
+    if random.chance(0.25):
+        fill = 0.08 * 17 ** random.uniform(0, 1)
+    spacing_mm = min(max(float((high - low).max()) / (fill * SIZE), 0.25), 4.0)
+    anchor = (low + high) / 2
+    if random.chance(0.4):
+        anchor = points_ras[random.integer(0, len(points_ras) - 1)]
+    shift = (random.triple() - 0.5) * 0.35 * SIZE * spacing_mm
+    return Cube.random(anchor + shift, spacing_mm, random)
 
 
-def to_uint8(image: Tensor) -> Tensor:
-    """Map the 0.5th to 99.5th percentile of a patch to 0 to 255."""
-    low, high = torch.quantile(
-        image.flatten()[::37].float(), torch.tensor([0.005, 0.995], device=image.device)
-    )
-    return ((image - low) / (high - low).clamp(min=1e-6) * 255).round().clamp(0, 255).byte()
+def _points_of_an_object(volume: TrainingVolume, random: Random) -> Tensor:
+    """Choose a label, small ones nearly as often as large ones; return its voxels in mm."""
+    assert volume.labels is not None
+    values, counts = volume.label_counts
+    value = int(values[_choose(counts.float() ** 0.25, random)])
+    voxels_ijk = (volume.labels == value).nonzero().flip(1)
+    return _to_ras(voxels_ijk[:: max(1, len(voxels_ijk) // MOST_POINTS)].cpu(), volume.ijk_to_ras)
 
 
-def _example(image: Tensor, labels: Tensor, *, split: bool) -> Example:
-    """Turn labels into targets; `split` makes each connected part an object of its own."""
-    numpy_labels = labels.cpu().numpy().astype(np.int32)
-    objects = np.zeros(numpy_labels.shape, np.uint8)
-    targets: list[tuple[int, ...]] = []
-    for value in np.unique(numpy_labels[numpy_labels > 0]):
-        parts, count = ndimage.label(numpy_labels == value)
-        sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
-        kept = [n + 1 for n in np.argsort(-sizes)[:12] if sizes[n] >= SMALLEST_TARGET]
-        group = []
-        for part in kept:
-            if len(targets) + len(group) >= 250 or sizes[part - 1] > 0.5 * numpy_labels.size:
-                continue
-            number = 1 + sum(map(len, targets)) + len(group)
-            if number > 255:
-                break
-            objects[parts == part] = number
-            group.append(number)
-        targets += [(n,) for n in group] if split else [tuple(group)] if group else []
-    return Example(to_uint8(image), torch.from_numpy(objects), tuple(targets))
+def _any_of(volumes: list[TrainingVolume], random: Random) -> TrainingVolume:
+    return volumes[random.integer(0, len(volumes) - 1)]
 
 
 def _choose(weights: Tensor, random: Random) -> int:
-    return int(torch.searchsorted(weights.cumsum(0), random.uniform(0, float(weights.sum()))))
+    """Draw an index in proportion to (n,) weights."""
+    place = int(torch.searchsorted(weights.cumsum(0), random.uniform(0, float(weights.sum()))))
+    return min(place, len(weights) - 1)
 
 
 def _to_ras(points_ijk: Tensor, ijk_to_ras: Tensor) -> Tensor:

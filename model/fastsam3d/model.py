@@ -215,7 +215,7 @@ class CompactNetwork(FastSAM3D):
             mask_logits = points.new_zeros(1, 1, *(self.mask_size,) * 3)
         mask_logits = mask_logits.expand(B, -1, -1, -1, -1)
         embedding = CompactEmbedding(*(each.expand(B, -1, -1, -1, -1) for each in embedding))
-        tokens, maps = self.prompt_encoder(points, labels, embedding.fine)
+        tokens, maps = self.prompt_encoder(points, labels, embedding)
         positions = self.prompt_encoder.grid_position(embedding.tokens.shape[-1])
         out: tuple[Tensor, Tensor] = self.mask_decoder(
             embedding, tokens, maps, positions, mask_logits

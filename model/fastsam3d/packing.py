@@ -57,6 +57,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], *, int8: bool = False)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(pack(state, int8=int8), scratch)
+        scratch.chmod(0o644)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

@@ -93,9 +93,7 @@ class Sight:
         soft: Logits = np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
         return soft
 
-    def _better(
-        self, view: View, points_ras: NDArray[np.float64], *, closer: bool
-    ) -> Patch | None:
+    def _better(self, view: View, points_ras: NDArray[np.float64], *, closer: bool) -> Patch | None:
         if not len(points_ras):
             return None
         points = view.patch.to_patch(points_ras)

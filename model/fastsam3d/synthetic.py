@@ -1,12 +1,13 @@
 """Volumes that never were: random anatomy with random intensities, to learn from without patients.
 
-The idea is that of SynthSeg (Billot et al. 2023) and of SynthFM-3D: a network that has seen every contrast,
-resolution and artefact on random shapes meets a real scan as one more of them.
+The idea is that of SynthSeg (Billot et al. 2023) and of SynthFM-3D: a network that has seen every
+contrast, resolution and artefact on random shapes meets a real scan as one more of them.
 """
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,27 +18,46 @@ GRID = 64
 
 @dataclass(frozen=True)
 class Random:
-    """A seeded source of random numbers on one device."""
+    """A seeded source of random numbers: tensors on one device, single numbers on the host.
+
+    On the CPU both come from one generator; elsewhere a number does not wait for the device.
+    """
 
     generator: torch.Generator
+    host: torch.Generator
     device: torch.device
 
     @classmethod
-    def seeded(cls, seed: int, device: str = "cpu") -> "Random":
-        """Make one from a seed."""
-        return cls(torch.Generator(device).manual_seed(seed), torch.device(device))
+    def seeded(cls, *numbers: int, device: str | torch.device = "cpu") -> "Random":
+        """Make one from one or several numbers, such as a seed and a step; order matters."""
+        words = np.random.SeedSequence(numbers).generate_state(2, np.uint64) >> 1
+        where = torch.device(device)
+        host = torch.Generator("cpu").manual_seed(int(words[0]))
+        if where.type == "cpu":
+            return cls(host, host, where)
+        return cls(torch.Generator(where).manual_seed(int(words[1])), host, where)
 
     def uniform(self, low: float, high: float) -> float:
         """Draw a number."""
-        return low + (high - low) * float(self.rand(1))
+        return low + (high - low) * float(torch.rand(1, generator=self.host, device="cpu"))
 
     def integer(self, low: int, high: int) -> int:
         """Draw a whole number, both ends included."""
-        return int(torch.randint(low, high + 1, (1,), generator=self.generator, device=self.device))
+        drawn = torch.randint(low, high + 1, (1,), generator=self.host, device="cpu")
+        return int(drawn)
 
     def chance(self, probability: float) -> bool:
         """Toss a coin."""
-        return float(self.rand(1)) < probability
+        return self.uniform(0, 1) < probability
+
+    def triple(self) -> Tensor:
+        """Draw three uniform numbers in [0, 1) on the host."""
+        return torch.rand(3, generator=self.host, device="cpu")
+
+    def order(self) -> list[int]:
+        """Draw an order of three axes."""
+        axes: list[int] = torch.randperm(3, generator=self.host, device="cpu").tolist()
+        return axes
 
     def rand(self, *shape: int) -> Tensor:
         """Draw uniform numbers in [0, 1)."""
@@ -48,13 +68,13 @@ class Random:
         return torch.randn(shape, generator=self.generator, device=self.device)
 
     def field(self, channels: int, resolution: int, size: int = GRID) -> Tensor:
-        """Draw smooth random fields, (channels, size, size, size), with `resolution` knots a side."""
+        """Draw smooth fields, (channels, size, size, size), with `resolution` knots a side."""
         knots = self.randn(1, channels, resolution, resolution, resolution)
         return F.interpolate(knots, size=(size,) * 3, mode="trilinear", align_corners=True)[0]
 
 
 def synthetic_patch(random: Random) -> tuple[Tensor, Tensor]:
-    """Draw one patch.
+    """Draw one patch and the label map it was drawn from.
 
     Returns:
         image: (128, 128, 128) float32, in arbitrary units.
@@ -80,23 +100,29 @@ def random_labels(random: Random) -> Tensor:
 def random_intensities(labels: Tensor, random: Random) -> Tensor:
     """Give a (64, 64, 64) label map a random contrast, texture, resolution and noise at 128³.
 
-    Labels on a finer grid, (128, 128, 128), are taken as they are.
+    Labels on a finer grid, (128, 128, 128), are taken as they are. Values should be few and small:
+    each up to the largest gets an intensity.
+
+    Returns:
+        (128, 128, 128) float32, in arbitrary units.
     """
     fine = labels.long()
     if fine.shape[0] == GRID:
         fine = fine.repeat_interleave(2, 0).repeat_interleave(2, 1).repeat_interleave(2, 2)
-    image = _palette(int(fine.max()) + 1, random)[fine]
-    size = fine.shape[0]
-    amplitude = (random.rand(int(fine.max()) + 1) ** 2 * 0.25)[fine]
+    size, count = fine.shape[0], int(fine.max()) + 1
+    image = _palette(count, random)[fine]
+    amplitude = (random.rand(count) ** 2 * 0.25)[fine]
     image = image + amplitude * random.field(1, random.integer(12, 40), size)[0]
     if random.chance(0.8):
         image = F.avg_pool3d(image[None], 3, 1, 1, count_include_pad=False)[0]
     image = _lower_resolution(image, random)
     image = image + random.uniform(0, 0.4) * random.field(1, 4, size)[0]
-    return image + random.uniform(0, 1) ** 2 * 0.15 * random.randn(size, size, size)
+    noise: Tensor = random.uniform(0, 1) ** 2 * 0.15 * random.randn(size, size, size)
+    return image + noise
 
 
 def _palette(count: int, random: Random) -> Tensor:
+    """Draw a mean for each label; at times several share one, as organs in a scan do."""
     means = random.rand(count)
     if random.chance(0.4):
         levels = random.integer(3, 6)
@@ -106,29 +132,33 @@ def _palette(count: int, random: Random) -> Tensor:
 
 
 def _mosaic(random: Random) -> Tensor:
+    """Let smooth fields compete for each cell."""
     knots = (3, 4, 6, 8, 12)[random.integer(0, 4)]
     fields = random.field(random.integer(3, 14), knots) + 0.25 * random.field(1, 16)
-    return fields.argmax(0)
+    return torch.argmax(fields, 0)
 
 
-def _distances(random: Random) -> Tensor:
+def _cells(random: Random) -> Tensor:
+    """Return the coordinates of the grid's cells, (3, 64, 64, 64)."""
     axis = torch.arange(GRID, device=random.device, dtype=torch.float32)
     return torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
 
 
 def _rotation(random: Random) -> Tensor:
-    return torch.linalg.qr(random.randn(3, 3))[0]
+    rotation: Tensor = torch.linalg.qr(random.randn(3, 3))[0]
+    return rotation
 
 
 def _blob(random: Random, smallest: float, largest: float) -> Tensor:
+    """Draw the level set of a deformed ellipsoid: below 1 inside it; radii in cells."""
     centre = (0.1 + 0.8 * random.rand(3)) * GRID
     size = smallest * (largest / smallest) ** random.uniform(0, 1)
     radii = size * (0.5 + random.rand(3))
-    offset = (_distances(random) - centre[:, None, None, None]).flatten(1)
+    offset = (_cells(random) - centre[:, None, None, None]).flatten(1)
     local = (_rotation(random) @ offset) / radii[:, None]
-    return (
-        local.norm(dim=0).view(GRID, GRID, GRID) + 0.25 * random.field(1, random.integer(4, 10))[0]
-    )
+    distance = torch.linalg.vector_norm(local, dim=0).view(GRID, GRID, GRID)
+    level: Tensor = distance + 0.25 * random.field(1, random.integer(4, 10))[0]
+    return level
 
 
 def _add_blob(labels: Tensor, label: int, random: Random) -> int:
@@ -141,11 +171,11 @@ def _add_blob(labels: Tensor, label: int, random: Random) -> int:
 
 
 def _add_tube(labels: Tensor, label: int, random: Random) -> int:
-    knots = (torch.cumsum(random.randn(1, 3, 5), 2) * 12 + GRID * random.rand(1, 3, 1)).clamp(
-        -8, GRID + 8
-    )
+    """Lay a vessel along a random walk."""
+    walk = torch.cumsum(random.randn(1, 3, 5), 2) * 12 + GRID * random.rand(1, 3, 1)
+    knots = walk.clamp(-8, GRID + 8)
     path = F.interpolate(knots, size=48, mode="linear", align_corners=True)[0].T
-    coarse = _distances(random)[:, ::2, ::2, ::2].flatten(1).T
+    coarse = _cells(random)[:, ::2, ::2, ::2].flatten(1).T
     nearest = torch.cdist(coarse, path).amin(1).view(1, 1, GRID // 2, GRID // 2, GRID // 2)
     distance = F.interpolate(nearest, size=(GRID,) * 3, mode="trilinear")[0, 0]
     labels[distance < random.uniform(1.2, 5)] = label
@@ -155,8 +185,9 @@ def _add_tube(labels: Tensor, label: int, random: Random) -> int:
 def _body(random: Random) -> Tensor:
     centre = GRID * (0.3 + 0.4 * random.rand(3))
     radii = GRID * (0.35 + 0.5 * random.rand(3))
-    offset = (_distances(random) - centre[:, None, None, None]) / radii[:, None, None, None]
-    return offset.norm(dim=0) + 0.08 * random.field(1, 6)[0] < 1
+    offset = (_cells(random) - centre[:, None, None, None]) / radii[:, None, None, None]
+    level: Tensor = torch.linalg.vector_norm(offset, dim=0) + 0.08 * random.field(1, 6)[0]
+    return level < 1
 
 
 def _lower_resolution(image: Tensor, random: Random) -> Tensor:

@@ -1,31 +1,50 @@
-"""Train the project's own network by simulated clicks: encode once, then many objects and clicks."""
+"""Train the project's own network by simulated clicks: encode once, then many objects and clicks.
 
-import csv
+Lightning Fabric knows the devices and the precision.
+"""
+
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
-from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .data import Example
+from .curve import Record, open_log, write_curve
+from .errors import InputError
+from .inputs import has_fast_bfloat16, pick_device
+from .lesson import click_loss, make_batch
+from .model import CompactNetwork
 from .pool import Pool
-from .synthetic import GRID, Random
+from .synthetic import Random
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+CHECKPOINT, LOG, CURVE = "last.ckpt", "log.csv", "curve.png"
+"""What a training folder holds."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How long and how fast to learn.
 
+    seconds: of computing, over all runs that resume one another; or else `steps`.
     batch: patches a step; objects: objects of each patch.
     clicks: of which a step simulates one of these numbers; the first and the last are learnt from.
+    average: how much of the running average of the weights stays at each step.
+    device: of `inputs.pick_device`; devices: how many of them.
+    precision: of Fabric; "auto" is bf16-mixed where that is fast, else 32-true.
+    save_every: steps from checkpoint to checkpoint.
     """
 
-    seconds: float = 6000
+    seconds: float | None = None
+    steps: int | None = None
     batch: int = 1
     objects: int = 3
     clicks: tuple[int, ...] = (1, 2, 3, 5)
@@ -33,194 +52,203 @@ class TrainConfig:
     weight_decay: float = 0.02
     warm_up: int = 100
     average: float = 0.995
-    precision: str = "bf16-mixed"
+    device: str = "auto"
+    devices: int = 1
+    precision: str = "auto"
+    save_every: int = 25
     seed: int = 0
 
-
-@dataclass(frozen=True)
-class Prompted:
-    """Patches and the objects to find in them: image (B, 1, 128³), masks (B · objects, 64³)."""
-
-    image: Tensor
-    masks: Tensor
-
-
-def augment(example: Example, objects: int, random: Random) -> tuple[Tensor, Tensor]:
-    """Flip, turn and re-colour an example.
-
-    Returns:
-        (128, 128, 128) float32 normalised, and (objects, 64, 64, 64) bool.
-    """
-    order = torch.randperm(3, generator=random.generator, device=random.device).tolist()
-    flips = [axis for axis in range(3) if random.chance(0.5)]
-    image = example.image.to(random.device).permute(order).flip(flips).float() / 255
-    if random.chance(0.4):
-        image = 1 - image
-    image = image ** (2 ** random.uniform(-0.7, 0.7))
-    if random.chance(0.3):
-        image = image + random.uniform(0, 0.12) * random.randn(*image.shape)
-    labels = example.objects.to(random.device).permute(order).flip(flips)
-    groups = [example.targets[random.integer(0, len(example.targets) - 1)] for _ in range(objects)]
-    masks = [torch.isin(labels, torch.tensor(g, device=labels.device)) for g in groups]
-    return (image - image.mean()) / (image.std() + 1e-5), torch.stack(masks)
-
-
-def batches(pool: Pool, config: TrainConfig, random: Random) -> Iterator[Prompted]:
-    """Draw batches from a pool for ever, also while it grows."""
-    while True:
-        picks = [random.integer(0, len(pool) - 1) for _ in range(config.batch)]
-        drawn = [augment(pool[pick], config.objects, random) for pick in picks]
-        images, masks = zip(*drawn, strict=True)
-        yield Prompted(torch.stack(images)[:, None], torch.cat(masks))
-
-
-def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tensor, Tensor]:
-    """Click into the middle of a large error of each mask, or near it.
-
-    Args:
-        masks: (B, g, g, g) bool, the truth.
-        predicted: (B, g, g, g) bool.
-        random: decides between the middle and its surroundings.
-
-    Returns:
-        (B, 3) points in patch voxels, two a cell; (B,) labels.
-    """
-    errors = torch.stack([masks & ~predicted, predicted & ~masks], 1)
-    errors = torch.where(errors.flatten(1).any(1)[:, None, None, None, None], errors, _whole(masks))
-    depth = _depth(errors.float())
-    threshold = depth.flatten(1).amax(1) * (0.999 if random.chance(0.5) else 0.6)
-    chosen = (depth >= threshold[:, None, None, None, None]).flatten(1).float()
-    pick = torch.multinomial(chosen, 1, generator=random.generator)[:, 0]
-    side = depth.shape[-1]
-    label = 1 - pick // side**3
-    cell = torch.stack([pick // side**2 % side, pick // side % side, pick % side], 1)
-    return 2.0 * _wrong_voxel(errors, 1 - label, cell) + 0.5, label
-
-
-def _whole(masks: Tensor) -> Tensor:
-    return torch.stack([masks, torch.zeros_like(masks)], 1)
-
-
-def _depth(errors: Tensor) -> Tensor:
-    """Score the cells of a grid half as fine by how deep they lie in an error, and in how big."""
-    half = F.avg_pool3d(errors, 2)
-    score = F.avg_pool3d(half, 3, 1, 1)
-    for factor in (2, 4):
-        coarse = F.avg_pool3d(F.avg_pool3d(half, factor), 3, 1, 1)
-        score = score + F.interpolate(coarse, scale_factor=float(factor), mode="trilinear")
-    return score * (half > 0)
-
-
-def _wrong_voxel(errors: Tensor, kind: Tensor, cell: Tensor) -> Tensor:
-    corners = torch.cartesian_prod(*[torch.arange(2, device=cell.device)] * 3)
-    voxels = 2 * cell[:, None] + corners
-    item = torch.arange(len(cell), device=cell.device)[:, None]
-    wrong = errors[item, kind[:, None], voxels[..., 0], voxels[..., 1], voxels[..., 2]]
-    return voxels[item[:, 0], wrong.float().argmax(1)]
-
-
-def mask_loss(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return BCE + soft Dice loss, and the hard IoU, of (B, n, g, g, g) against (B, g, g, g)."""
-    logits, truth = logits.float().flatten(2), masks.flatten(1)[:, None].float()
-    bce = F.binary_cross_entropy_with_logits(logits, truth.expand_as(logits), reduction="none")
-    soft = logits.sigmoid()
-    overlap, total = (soft * truth).sum(2), soft.sum(2) + truth.sum(2)
-    hard = logits > 0
-    both = (hard & (truth > 0)).sum(2)
-    iou = both / (hard | (truth > 0)).sum(2).clamp(min=1)
-    return bce.mean(2) + 1 - (2 * overlap + 1) / (total + 1), iou
-
-
-def click_loss(network: nn.Module, batch: Prompted, config: TrainConfig, random: Random) -> Tensor:
-    """Simulate a session on every object; learn from its first and its last click.
-
-    Returns:
-        (2,) the loss, and the mean IoU after the last click.
-    """
-    masks = batch.masks
-    embedding = type(e := network.embed(batch.image))(
-        *(part.repeat_interleave(config.objects, 0) for part in e)
-    )
-    previous = torch.zeros(len(masks), 1, GRID, GRID, GRID, device=masks.device)
-    points, labels, losses = [], [], []
-    count = config.clicks[random.integer(0, len(config.clicks) - 1)]
-    for click in range(count):
-        point, label = next_clicks(masks, previous[:, 0] > 0, random)
-        points.append(point)
-        labels.append(label)
-        learn = click in (0, count - 1)
-        with torch.set_grad_enabled(learn):
-            logits, iou = network.answer_all(
-                embedding, torch.stack(points, 1), torch.stack(labels, 1), previous
+    def __post_init__(self) -> None:
+        limits = [limit for limit in (self.seconds, self.steps) if limit is not None]
+        if len(limits) != 1 or limits[0] <= 0:
+            raise InputError(
+                f"Got {self.steps} steps and {self.seconds} seconds of training; give one of them, "
+                "above 0."
             )
-        previous = logits[:, :1].detach().float()
-        if learn:
-            several = click == 0 and random.chance(0.25)
-            loss, true_iou = mask_loss(logits if several else logits[:, :1], masks)
-            losses.append(_session_loss(loss, iou, true_iou))
-    return torch.stack([torch.stack(losses).mean(), true_iou[:, 0].mean()])
+        if min(self.batch, self.objects, self.devices, *self.clicks, self.save_every) < 1:
+            raise InputError("Batch, objects, clicks, devices and save_every must be at least 1.")
 
-
-def _session_loss(loss: Tensor, iou: Tensor, true_iou: Tensor) -> Tensor:
-    total = loss[:, 0].mean()
-    if loss.shape[1] > 1:
-        total = total + 0.3 * loss[:, 1:].amin(1).mean()
-    return total + F.mse_loss(iou[:, : loss.shape[1]].float(), true_iou)
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the share of the training that is done, 1 at its end."""
+        if self.steps is not None:
+            return step / self.steps
+        assert self.seconds is not None
+        return seconds / self.seconds
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
-    """Warm up over steps, then follow a cosine over the time that is given."""
-    return (
-        config.learning_rate
-        * min(1, (step + 1) / config.warm_up)
-        * 0.5
-        * (1 + math.cos(math.pi * min(progress, 1)))
-    )
+    """Warm up over steps, then follow a cosine over the training."""
+    warmth = min(1.0, (step + 1) / config.warm_up)
+    return config.learning_rate * warmth * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def train(network: nn.Module, pool: Pool, folder: Path, config: TrainConfig) -> None:
-    """Train for `config.seconds` of computing; resumes from `folder` where there is a checkpoint."""
-    fabric = Fabric(accelerator="auto", devices=1, precision=config.precision)
-    network.to(memory_format=torch.channels_last_3d)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average)
-    )
-    optimizer = torch.optim.AdamW(
+def make_optimizer(network: CompactNetwork, config: TrainConfig) -> torch.optim.AdamW:
+    """Make the optimiser of a network."""
+    return torch.optim.AdamW(
         network.parameters(),
         config.learning_rate,
         betas=(0.9, 0.98),
         weight_decay=config.weight_decay,
     )
-    model, optimizer = fabric.setup(network, optimizer)
-    for name in ("embed", "answer_all"):
-        model.mark_forward_method(name)
-    state = {"model": model, "optimizer": optimizer, "average": average, "step": 0, "spent": 0.0}
-    checkpoint = folder / "last.ckpt"
-    if checkpoint.exists():
-        fabric.load(checkpoint, state)
+
+
+def make_average(network: CompactNetwork, config: TrainConfig) -> AveragedModel:
+    """Make a running average of a network's weights, on the network's device."""
+    decay = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=decay)
+
+
+class Trainer:
+    """A network that learns, on the devices of a Fabric; knows how far it has come.
+
+    What a step does depends on the seed, the step and the device's rank, so that a run that was
+    interrupted goes on as if it had not been.
+    """
+
+    def __init__(self, network: CompactNetwork, config: TrainConfig) -> None:
+        device = pick_device(config.device)
+        self.config = config
+        self.fabric = make_fabric(device, config)
+        self.network = network.to(self.fabric.device)
+        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        self.average = make_average(self.network, config)
+        self.model, self.optimizer = self.fabric.setup(
+            self.network, make_optimizer(self.network, config)
+        )
+        for name in ("embed", "answer_all"):
+            self.model.mark_forward_method(name)
+        self.step, self.seconds = 0, 0.0
+        self._started = time.monotonic()
+
+    @property
+    def progress(self) -> float:
+        """Return the share of the training that is done, the same on all devices."""
+        share = self.config.progress(self.step, self.seconds)
+        return float(self.fabric.broadcast(share))
+
+    def learn(self, pool: Pool, progress: float) -> Record:
+        """Take one step on examples drawn from a pool, which may grow."""
+        config, fabric = self.config, self.fabric
+        random = Random.seeded(config.seed, self.step, fabric.global_rank, device=fabric.device)
+        examples = [pool[random.integer(0, len(pool) - 1)] for _ in range(config.batch)]
+        batch = make_batch(examples, config.objects, random)
+        rate = learning_rate(config, self.step, progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = click_loss(self.model, batch, config.clicks, random)
+        fabric.backward(loss[0])
+        fabric.clip_gradients(self.model, self.optimizer, max_norm=1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.average.update_parameters(self.network)
+        value, iou = loss.tolist()
+        self.step, self.seconds = self.step + 1, time.monotonic() - self._started
+        return Record(self.step, self.seconds, value, iou, rate)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            self.fabric.save(scratch, self._state())
+            if self.fabric.is_global_zero:
+                scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        self.fabric.barrier()
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            InputError: it is damaged, or of another network.
+        """
+        state = self._state()
+        try:
+            self.fabric.load(path, state)
+        except Exception as error:  # a damaged file raises whatever its bytes happen to spell
+            raise InputError(
+                f"{path} cannot be resumed from: it is damaged or of another network; move it away."
+            ) from error
+        self.step, self.seconds = state["step"], state["seconds"]
+        self._started = time.monotonic() - self.seconds
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "average": self.average,
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+
+
+def make_fabric(device: torch.device, config: TrainConfig) -> "Fabric":
+    """Make what knows the devices, and start a process for each but the first.
+
+    Raises:
+        InputError: Lightning is not installed.
+    """
+    try:
+        from lightning.fabric import Fabric
+        from lightning.fabric.strategies import DDPStrategy
+    except ImportError as error:
+        raise InputError(
+            "Training needs Lightning, which is not installed: pip install 'fastsam3d[train]'"
+        ) from error
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if has_fast_bfloat16(device) else "32-true"
+    # Processes simulate different numbers of clicks: an exchange at each answer would not pair up.
+    several = DDPStrategy(broadcast_buffers=False)
+    fabric = Fabric(
+        accelerator=device.type,
+        strategy=several if config.devices > 1 else "auto",
+        devices=config.devices if device.index is None else [device.index],
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def train(
+    network: CompactNetwork,
+    pool: Pool,
+    folder: Path,
+    config: TrainConfig,
+    on_step: Callable[[Record], None] = lambda record: None,
+) -> CompactNetwork:
+    """Train a network, from the checkpoint in `folder` if there is one.
+
+    Args:
+        network: with the weights to start from, the same in each device's process; changed.
+        pool: examples, prepared ahead; another process may add more meanwhile.
+        folder: for the checkpoint, the log and its curve.
+        config: how.
+        on_step: told of each step.
+
+    Returns:
+        The running average of the network's weights, as a network.
+
+    Raises:
+        InputError: an empty pool, a checkpoint that does not fit, or Lightning is missing.
+    """
+    if not len(pool):
+        raise InputError(f"There are no examples in {pool.folder}; prepare some first.")
     folder.mkdir(parents=True, exist_ok=True)
-    random = Random.seeded(config.seed + state["step"], str(fabric.device))
-    started = time.monotonic() - state["spent"]
-    with (folder / "log.csv").open("a", newline="") as file:
-        log = csv.writer(file)
-        for batch in batches(pool, config, random):
-            spent = time.monotonic() - started
-            if spent > config.seconds:
-                break
-            rate = learning_rate(config, state["step"], spent / config.seconds)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = click_loss(model, batch, config, random)
-            fabric.backward(loss[0])
-            fabric.clip_gradients(model, optimizer, max_norm=1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            average.update_parameters(network)
-            state.update(step=state["step"] + 1, spent=spent)
-            log.writerow(
-                [state["step"], f"{spent:.1f}", *(f"{x:.4f}" for x in loss.tolist()), rate]
-            )
-            if state["step"] % 25 == 0:
-                file.flush()
-                fabric.save(checkpoint, state)
-    fabric.save(checkpoint, state)
+    trainer = Trainer(network, config)
+    if (folder / CHECKPOINT).exists():
+        trainer.load(folder / CHECKPOINT)
+    speaks = trainer.fabric.is_global_zero
+    with open_log(folder / LOG, trainer.step) if speaks else nullcontext(on_step) as log:
+        while (progress := trainer.progress) < 1:
+            record = trainer.learn(pool, progress)
+            log(record)
+            on_step(record)
+            if trainer.step % config.save_every == 0:
+                trainer.save(folder / CHECKPOINT)
+    trainer.save(folder / CHECKPOINT)
+    if speaks:
+        write_curve(folder / LOG, folder / CURVE)
+    average = trainer.average.module
+    assert isinstance(average, CompactNetwork)
+    return average

@@ -1,0 +1,100 @@
+"""A training's state as a few small files that can be carried from machine to machine."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from fastsam3d.model import CompactNetwork
+
+PIECE_BYTES = 15_900_000
+MOST_PIECES = 6
+INDEX = "index.json"
+
+
+@dataclass
+class State:
+    """What goes on learning. Kept: weights in float32, their running average in float16, the
+    optimiser's two moments in bfloat16, steps and seconds."""
+
+    network: CompactNetwork
+    optimizer: torch.optim.AdamW
+    average: AveragedModel
+    step: int = 0
+    seconds: float = 0.0
+
+
+def save_state(folder: Path, state: State, *, piece_bytes: int = PIECE_BYTES) -> list[Path]:
+    """Write the pieces and then their index, which makes them count; delete older pieces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    blob = save(_tensors(state))
+    parts = [blob[start : start + piece_bytes] for start in range(0, len(blob), piece_bytes)]
+    paths = [folder / f"state-{state.step:07}-{n}.part" for n in range(len(parts))]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_bytes(part)
+    index = {
+        "step": state.step,
+        "seconds": state.seconds,
+        "pieces": [path.name for path in paths],
+        "sha256": hashlib.sha256(blob).hexdigest(),
+    }
+    scratch = folder / f".{INDEX}"
+    scratch.write_text(json.dumps(index, indent=1))
+    scratch.replace(folder / INDEX)
+    for old in set(folder.glob("state-*.part")) - set(paths):
+        old.unlink()
+    return paths
+
+
+def load_state(folder: Path, state: State) -> None:
+    """Go on from saved pieces.
+
+    Raises:
+        ValueError: a piece is missing or was changed.
+    """
+    index = json.loads((folder / INDEX).read_text())
+    try:
+        blob = b"".join((folder / name).read_bytes() for name in index["pieces"])
+    except FileNotFoundError as error:
+        raise ValueError(f"{error.filename} is missing; bring all pieces along.") from error
+    if hashlib.sha256(blob).hexdigest() != index["sha256"]:
+        raise ValueError(f"The pieces in {folder} were changed; bring them along anew.")
+    tensors = load(blob)
+    state.step, state.seconds = index["step"], index["seconds"]
+    state.network.load_state_dict(_part(tensors, "network"))
+    state.average.module.load_state_dict(_part(tensors, "average"))
+    state.average.n_averaged.fill_(state.step)
+    _restore_moments(state, _part(tensors, "first"), _part(tensors, "second"))
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    tensors = {f"network.{key}": value for key, value in state.network.state_dict().items()}
+    for key, value in state.average.module.state_dict().items():
+        tensors[f"average.{key}"] = value.half()
+    for number, moments in state.optimizer.state_dict()["state"].items():
+        tensors[f"first.{number}"] = moments["exp_avg"].bfloat16()
+        tensors[f"second.{number}"] = moments["exp_avg_sq"].bfloat16()
+    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+
+
+def _restore_moments(state: State, first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    moments = {
+        int(number): {
+            "step": torch.tensor(float(state.step)),
+            "exp_avg": first[number].float(),
+            "exp_avg_sq": second[number].float(),
+        }
+        for number in first
+    }
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    start = f"{name}."
+    return {key.removeprefix(start): v for key, v in tensors.items() if key.startswith(start)}

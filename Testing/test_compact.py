@@ -1,0 +1,79 @@
+import hashlib
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from fastsam3d.compact import ClickEncoder, _depth_to_space, _space_to_depth
+from fastsam3d.config import CompactConfig
+from fastsam3d.model import CompactNetwork
+
+TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return CompactNetwork(TINY).eval()
+
+
+def test_keys_and_shapes_are_those_of_the_weights_in_use():
+    with torch.device("meta"):
+        state = CompactNetwork(CompactConfig()).state_dict()
+    listed = repr(sorted((key, tuple(value.shape)) for key, value in state.items()))
+    assert (
+        hashlib.sha256(listed.encode()).hexdigest().startswith("7710b2d83a8ea4aa455bf1ca57f9c25c")
+    )
+
+
+def test_embedding_and_masks_have_the_documented_shapes(network):
+    embedding = network.embed(torch.randn(1, 1, 128, 128, 128))
+    assert [tuple(part.shape) for part in embedding] == [
+        (1, 32, 8, 8, 8),
+        (1, 8, 16, 16, 16),
+        (1, 8, 32, 32, 32),
+    ]
+    logits, iou = network.answer_all(
+        embedding, torch.rand(2, 3, 3) * 128, torch.ones(2, 3).long(), None
+    )
+    assert logits.shape == (2, 4, 64, 64, 64)
+    assert iou.shape == (2, 4)
+
+
+def test_previous_mask_moves_the_answer(network):
+    embedding = network.embed(torch.randn(1, 1, 128, 128, 128))
+    click = torch.full((1, 1, 3), 64.0), torch.ones(1, 1).long()
+    without = network.answer_all(embedding, *click, torch.zeros(1, 1, 64, 64, 64))[0]
+    with_one = network.answer_all(embedding, *click, torch.full((1, 1, 64, 64, 64), 8.0))[0]
+    assert (without - with_one).abs().max() > 1e-3
+
+
+def test_click_maps_peak_where_the_clicks_are_and_by_their_sign():
+    encoder = ClickEncoder(TINY)
+    points = torch.tensor([[[21.5, 41.5, 101.5], [80.0, 10.0, 60.0]]])
+    labels = torch.tensor([[1, 0]])
+    _, maps = encoder(points, labels, torch.randn(1, 8, 32, 32, 32))
+    included, excluded = maps[0, 0], maps[0, 3]
+    assert included.argmax() == torch.tensor([5, 10, 25]) @ torch.tensor([1024, 32, 1])
+    assert excluded.argmax() == torch.tensor([20, 2, 15]) @ torch.tensor([1024, 32, 1])
+    assert included.max() > 0.8
+
+
+def test_cells_like_the_clicked_one_light_up_and_nothing_does_without_clicks():
+    encoder = ClickEncoder(TINY)
+    fine = torch.zeros(1, 8, 32, 32, 32)
+    fine[:, :, 16:] = 3.0
+    points, included = torch.tensor([[[20.0, 64.0, 64.0]]]), torch.ones(1, 1).long()
+    _, maps = encoder(points, included, fine)
+    like, unlike_any = maps[0, 2], maps[0, 5]
+    assert_close(like[:16], torch.ones(16, 32, 32))
+    assert like[16:].max() < 1e-3
+    assert unlike_any.abs().max() == 0
+
+
+def test_cells_and_their_eight_voxels_are_told_apart_and_joined_again():
+    mask = torch.randn(2, 1, 8, 6, 4)
+    cells = _space_to_depth(mask)
+    assert cells.shape == (2, 8, 4, 3, 2)
+    assert_close(cells[1, :, 2, 1, 0], mask[1, 0, 4:6, 2:4, 0:2].flatten())
+    assert_close(_depth_to_space(cells), mask)

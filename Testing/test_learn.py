@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from torch.testing import assert_close
+
+from fastsam3d import learn, packing
+from fastsam3d.cli import main
+from fastsam3d.config import CompactConfig
+from fastsam3d.errors import InputError
+from fastsam3d.learn import EXAMPLES, WEIGHTS, Course
+from fastsam3d.pool import Pool
+from fastsam3d.prepare import prepare
+from fastsam3d.train import TrainConfig
+
+TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    labels = np.zeros((24, 40, 36), np.uint8)
+    labels[6:18, 8:30, 10:20] = 1
+    scan = labels * 100 + np.random.default_rng(0).normal(0, 5, labels.shape)
+    for name, array in (("scan", scan.astype(np.float32)), ("label", labels)):
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / f"{name}.nrrd"))
+    path = tmp_path / "manifest.csv"
+    path.write_text("case,image,label\none,scan.nrrd,label.nrrd\n")
+    return path
+
+
+def contents(pool):
+    return [(pool[n].image, pool[n].objects, pool[n].targets) for n in range(len(pool))]
+
+
+def test_examples_are_the_same_however_often_interrupted(manifest, tmp_path):
+    whole, halved = Pool(tmp_path / "whole"), Pool(tmp_path / "halved")
+    assert list(prepare(whole, 4, manifest, workers=0)) == [1, 2, 3, 4]
+    assert next(iter(prepare(halved, 4, manifest, workers=0))) == 1
+    assert list(prepare(halved, 4, manifest, workers=0)) == [2, 3, 4]
+    assert list(prepare(halved, 4, manifest, workers=0)) == []
+    assert_close(contents(halved), contents(whole), rtol=0, atol=0)
+
+
+def test_other_processes_prepare_the_same(manifest, tmp_path):
+    here, there = Pool(tmp_path / "here"), Pool(tmp_path / "there")
+    list(prepare(here, 2, manifest, workers=0, seed=3))
+    list(prepare(there, 2, manifest, workers=1, seed=3))
+    assert_close(contents(there), contents(here), rtol=0, atol=0)
+
+
+@pytest.fixture
+def course(manifest, tmp_path):
+    config = TrainConfig(steps=2, objects=1, clicks=(1,), device="cpu", precision="32-true")
+    return Course(manifest, tmp_path / "run", 2, config, workers=0)
+
+
+def test_course_ends_with_averaged_weights_in_half_precision(course, monkeypatch):
+    averages = []
+    real = learn.train
+    monkeypatch.setattr(learn, "train", lambda *a: averages.append(real(*a)) or averages[-1])
+    path = learn.run(course, TINY)
+    assert path == course.folder / WEIGHTS
+    assert len(Pool(course.folder / EXAMPLES)) == 2
+    (average,) = averages
+    assert_close(packing.load_weights(path), average.state_dict(), rtol=2e-3, atol=1e-6)
+
+
+def test_seed_decides_the_first_weights():
+    state = torch.get_rng_state()
+    first, again, other = (learn._fresh_network(TINY, seed).state_dict() for seed in (1, 1, 2))
+    assert_close(first, again, rtol=0, atol=0)
+    assert not torch.equal(first["image_encoder.pos_embed"], other["image_encoder.pos_embed"])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_folder_that_cannot_be_written_is_told(course, tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(InputError, match="choose another"):
+        learn.run(course, TINY)
+
+
+def test_command_passes_on_what_was_typed(manifest, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(learn, "run", asked.append)
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as ended:
+        main(
+            f"train {manifest} --out {out} --examples 7 --steps 9 --devices 2 "
+            "--precision 16-mixed --workers 0".split()
+        )
+    assert ended.value.code == 0
+    (course,) = asked
+    assert (course.manifest, course.folder, course.examples) == (manifest, out, 7)
+    assert (course.config.steps, course.config.seconds, course.config.devices) == (9, None, 2)
+    assert course.config.precision == "16-mixed"
+
+
+def test_command_without_a_length_says_so_and_writes_nothing(manifest, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(manifest), "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
