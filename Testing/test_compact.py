@@ -4,11 +4,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fastsam3d.compact import ClickEncoder, _depth_to_space, _space_to_depth
+from fastsam3d.compact import ClickEncoder, CompactEmbedding, _depth_to_space, _space_to_depth
 from fastsam3d.config import CompactConfig
 from fastsam3d.model import CompactNetwork
 
 TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
+
+
+def embedding_of(fine, brightness=None):
+    if brightness is None:
+        brightness = torch.zeros(1, 1, 32, 32, 32)
+    return CompactEmbedding(torch.empty(0), torch.empty(0), fine, brightness)
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def test_keys_and_shapes_are_those_of_the_weights_in_use():
         state = CompactNetwork(CompactConfig()).state_dict()
     listed = repr(sorted((key, tuple(value.shape)) for key, value in state.items()))
     assert (
-        hashlib.sha256(listed.encode()).hexdigest().startswith("7710b2d83a8ea4aa455bf1ca57f9c25c")
+        hashlib.sha256(listed.encode()).hexdigest().startswith("4d57060c61d92e16c7323b571c15bc19")
     )
 
 
@@ -32,6 +38,7 @@ def test_embedding_and_masks_have_the_documented_shapes(network):
         (1, 32, 8, 8, 8),
         (1, 8, 16, 16, 16),
         (1, 8, 32, 32, 32),
+        (1, 1, 32, 32, 32),
     ]
     logits, iou = network.answer_all(
         embedding, torch.rand(2, 3, 3) * 128, torch.ones(2, 3).long(), None
@@ -52,8 +59,8 @@ def test_click_maps_peak_where_the_clicks_are_and_by_their_sign():
     encoder = ClickEncoder(TINY)
     points = torch.tensor([[[21.5, 41.5, 101.5], [80.0, 10.0, 60.0]]])
     labels = torch.tensor([[1, 0]])
-    _, maps = encoder(points, labels, torch.randn(1, 8, 32, 32, 32))
-    included, excluded = maps[0, 0], maps[0, 3]
+    _, maps = encoder(points, labels, embedding_of(torch.randn(1, 8, 32, 32, 32)))
+    included, excluded = maps[0, 0], maps[0, 6]
     assert included.argmax() == torch.tensor([5, 10, 25]) @ torch.tensor([1024, 32, 1])
     assert excluded.argmax() == torch.tensor([20, 2, 15]) @ torch.tensor([1024, 32, 1])
     assert included.max() > 0.8
@@ -64,11 +71,23 @@ def test_cells_like_the_clicked_one_light_up_and_nothing_does_without_clicks():
     fine = torch.zeros(1, 8, 32, 32, 32)
     fine[:, :, 16:] = 3.0
     points, included = torch.tensor([[[20.0, 64.0, 64.0]]]), torch.ones(1, 1).long()
-    _, maps = encoder(points, included, fine)
-    like, unlike_any = maps[0, 2], maps[0, 5]
+    _, maps = encoder(points, included, embedding_of(fine))
+    like, unlike_any = maps[0, 2], maps[0, 8]
     assert_close(like[:16], torch.ones(16, 32, 32))
     assert like[16:].max() < 1e-3
     assert unlike_any.abs().max() == 0
+
+
+def test_cells_as_bright_as_the_clicked_one_light_up_most_where_they_are_near():
+    brightness = torch.zeros(1, 1, 32, 32, 32)
+    brightness[:, :, :, 16:] = 1.0
+    embedding = embedding_of(torch.zeros(1, 8, 32, 32, 32), brightness)
+    points, included = torch.tensor([[[20.0, 20.0, 64.0]]]), torch.ones(1, 1).long()
+    _, maps = ClickEncoder(TINY)(points, included, embedding)
+    narrow, wide, near = maps[0, 3:6]
+    assert_close(narrow[:, :16], torch.ones(32, 16, 32))
+    assert narrow[:, 16:].max() < wide[:, 16:].max() < 0.1
+    assert near[5, 5, 16] > 0.9 > near[31, 5, 16]
 
 
 def test_cells_and_their_eight_voxels_are_told_apart_and_joined_again():
