@@ -253,6 +253,16 @@ def test_a_bad_image_is_told_in_one_sentence_and_nothing_is_written(
     assert network == []
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_voxels_that_are_no_numbers_are_refused_in_every_format(run, network, tmp_path, suffix):
+    array = np.random.default_rng(0).random((8, 9, 10)).astype(np.float32)
+    array[3, 4, 5] = np.nan
+    path = tmp_path / f"bad{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+    result = run("segment", path, "--point", "0,0,0", "-o", tmp_path / "m.nii.gz")
+    assert_refused(result, tmp_path, [path], "1 NaN or infinite")
+
+
 BAD_ARGUMENTS = {
     "a point outside": (["--point", "500,0,30"], "lies outside the volume"),
     "only exclude points": (["--point", "-10,0,30,out"], "only exclude points"),

@@ -122,9 +122,9 @@ def _run(job: Job, engine: Engine) -> Done:
         volume = read_volume(job.image)
         targets = [in_ras(target, volume.ijk_to_ras) for target in read_targets(job.points)]
         check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras)
+        outcome = engine.segment(volume, targets)
     except InputError as error:
         return Done(job.case, error=str(error))
-    outcome = engine.segment(volume, targets)
     names = [target.name for target in targets]
     write_mask(job.output, outcome.labels_kji, volume.ijk_to_ras, names)
     found = [asdict(one) for one in outcome.objects]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import __version__
+from .errors import InputError
 
 NEEDED = (
     "numpy", "scipy", "SimpleITK", "scikit-image", "matplotlib", "torch", "safetensors",
@@ -78,20 +79,16 @@ def _torch(device: str) -> Iterator[Check]:
         yield Check("torch loads", found, good=False, mend="pip install --force-reinstall torch")
         return
     yield _cuda(torch.version.cuda, available=torch.cuda.is_available())
-    place = _place(device)
+    from .inputs import pick_device
+
+    try:
+        place = str(pick_device(device))
+    except InputError as error:
+        yield Check("device in use", str(error), good=False, mend="leave out --device")
+        return
     threads = f", threads: {torch.get_num_threads()}" if place == "cpu" else ""
     yield Check("device in use", f"{place}{threads}")
     yield Check("attention in use", attention_form(place))
-
-
-def _place(device: str) -> str:
-    import torch
-
-    if device != "auto":
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _cuda(built_for: str | None, *, available: bool) -> Check:
@@ -132,7 +129,8 @@ def _weights(preset: str) -> Iterator[Check]:
     for row in store.rows():
         ready = row.status in ("bundled", "installed")
         found = f"{row.status}" + (f", {row.path}" if row.path else "")
-        mend = f"fastsam3d weights get {row.name}"
+        flag = "" if registry.find(row.name).sha256 else " --trust-first-use"
+        mend = f"fastsam3d weights get {row.name}{flag}"
         if row.status != "bundled" and registry.find(row.name).bundled:
             mend = "pip install --force-reinstall fastsam3d"
         yield Check(f"weights {row.name}", found, ready, needed=row.name == preset, mend=mend)

@@ -210,6 +210,8 @@ def _attempt(call: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return call(), ""
     except Exception as error:
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            raise
         return None, f"{type(error).__name__}: {error}"
 
 

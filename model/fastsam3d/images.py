@@ -101,6 +101,7 @@ def _read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
         _check_form(reader, path.name)
         if nifti.is_nifti(path):
             nifti.check_complete(path)
+            nifti.check_finite(path)
         return reader.Execute(), ()
     except RuntimeError as error:
         if "orthonormal" in str(error) and nifti.is_nifti(path):
@@ -113,6 +114,7 @@ def _read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
 
 def _read_sheared(path: Path) -> tuple[Any, tuple[str, ...]]:
     nifti.check_complete(path)
+    nifti.check_finite(path)
     with nifti.permissive():
         try:
             image = sitk.ReadImage(str(path))

@@ -102,7 +102,7 @@ def write_mask(
     image = sitk.GetImageFromArray(labels_kji.astype(np.uint8 if highest < 256 else np.uint16))
     _place(image, np.asarray(ijk_to_ras, float))
     if path.name.lower().endswith(".seg.nrrd"):
-        for key, value in _segments(labels_kji.astype(np.int64), names).items():
+        for key, value in _segments(sitk.GetArrayViewFromImage(image), names).items():
             image.SetMetaData(key, value)
     write_whole(path, lambda partial: sitk.WriteImage(image, str(partial), useCompression=True))
 

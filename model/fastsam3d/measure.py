@@ -1,6 +1,7 @@
 """The `evaluate` command: what is compared, where the tables go."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -13,6 +14,7 @@ from .methods import SessionMethod
 from .plan import plan
 from .results import ObjectResult
 from .segment import Engine
+from .store import path_of
 from .summary import summarise
 from .tables import markdown, write_report
 
@@ -67,7 +69,8 @@ def _results(asked: Measurement, engine: Engine, on_progress: Progress) -> list[
             split=asked.split,
             on_progress=on_progress,
         )
-    name = engine.preset if engine.checkpoint is None else engine.checkpoint.stem
+    path = engine.checkpoint or path_of(engine.preset)
+    name = f"{path.stem} {sha256(path.read_bytes()).hexdigest()[:8]}"
     tools = [TOOLS[tool]() for tool in asked.against]
     return engine.run(
         lambda open_session: evaluate(

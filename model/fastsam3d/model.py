@@ -32,6 +32,8 @@ class FastSAM3D(nn.Module):
         self.patch_size = config.patch_size
         self.mask_size = config.mask_size
         self.normalisation = config.normalisation
+        self.ct_clamp = False
+        """Whether `embed_patch` clamps to -1000 to 1000 HU, as SAM-Med3D was trained on CT."""
         self.in_bfloat16 = False
         """Whether `embed_patch` and `predict` compute in bfloat16."""
 
@@ -88,7 +90,7 @@ class FastSAM3D(nn.Module):
     @torch.inference_mode()
     def embed_patch(self, patch: NDArray[np.float32]) -> Any:
         """Normalise and embed one (128, 128, 128) patch of raw intensities."""
-        image = torch.from_numpy(normalise(patch, self.normalisation))
+        image = torch.from_numpy(normalise(patch, self.normalisation, ct_clamp=self.ct_clamp))
         with self._precision():
             return self.encode(image[None, None].to(self.device))
 

@@ -47,6 +47,33 @@ def check_complete(path: Path) -> None:
         )
 
 
+def check_finite(path: Path) -> None:
+    """Refuse a NIfTI-1 file of floats with NaN or infinity among them; ITK would read zeros.
+
+    Raises:
+        InputError: there are such voxels.
+    """
+    header = _header(path)
+    order = _order(header) if len(header) >= 348 else None
+    if order is None:
+        return
+    kind = {16: "f4", 64: "f8"}.get(struct.unpack_from(f"{order}h", header, 70)[0])
+    if kind is None:
+        return
+    (offset,) = struct.unpack_from(f"{order}f", header, 108)
+    bad = 0
+    with _open(path) as file:
+        file.seek(int(offset))
+        while chunk := file.read(_CHUNK):
+            whole = len(chunk) - len(chunk) % 8
+            bad += int((~np.isfinite(np.frombuffer(chunk[:whole], order + kind))).sum())
+    if bad:
+        raise InputError(
+            f"{path.name} has {bad} NaN or infinite voxels; replace them by a number "
+            "(such as that of air) and try again."
+        )
+
+
 def sform(path: Path) -> NDArray[np.float64]:
     """Read the (4, 4) matrix from (i, j, k, 1) to mm in RAS that a NIfTI-1 header states."""
     header = _header(path)

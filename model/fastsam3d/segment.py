@@ -144,7 +144,9 @@ class Engine:
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that a device's or the computer's memory is full."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+    said = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "cannot allocate memory")
+    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
 
 
 def segment_targets(

@@ -11,7 +11,7 @@ from .geometry import Box, Patch, box_shape, kji_to_ras, ras_to_kji
 from .history import NOTHING, Change, Mask, bounds, join, meet, pack_logits, unpack_logits
 from .postprocess import Postprocessing
 from .sight import Click, Logits, Network, Sight, View, cells_of
-from .zoom import Grid, first_patch, patch_round
+from .zoom import Grid, first_patch, is_cut, patch_round
 
 Space = Literal["ras", "ijk"]
 
@@ -45,7 +45,7 @@ class Session:
         volume_kji: (k, j, i), read only where patches are; may be memory-mapped.
         ijk_to_ras: (4, 4), voxel centres (i, j, k, 1) to mm; any affine that can be inverted.
         spacing_mm: of the first patch.
-        region: voxels beyond it are never written; None for the whole volume.
+        region: voxels beyond it are never written by a click; None for the whole volume.
         postprocessing: applied to what the network says; off by default.
         mask: (k, j, i) the object so far. Change it through `edit` or `start_from`.
         message: the last thing that a user should be told, or "".
@@ -60,6 +60,8 @@ class Session:
     message: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
+        if self.region is not None:
+            self.region = _within(self.region, self.volume_kji.shape)
         if self.volume_kji.ndim != 3:
             raise InputError(
                 f"Got an array of shape {self.volume_kji.shape}; expected one 3D volume (k, j, i)."
@@ -112,7 +114,13 @@ class Session:
         view = self._sight.look(patch, clicks, self._previous(patch))
         state = State(clicks, view.patch, pack_logits(view.logits), view.confidence)
         box, values = self._on_grid(view, clicks)
-        return self._do(box, *self._with_edits(box, values, click), state)
+        changed = self._do(box, *self._with_edits(box, values, click), state)
+        if is_cut(view.patch, view.logits, self._grid):
+            self.message = (
+                "The object goes on beyond what the network sees at once: "
+                "click where it goes on to follow it."
+            )
+        return changed
 
     def undo(self) -> Box | None:
         """Take the last step back; return the box that changed, None if there is no step."""
@@ -166,10 +174,12 @@ class Session:
         return float((soft * (1 - soft)).sum() / max(soft.sum(), 1e-6))
 
     def _soft(self) -> Logits | None:
-        if self._state.patch is None or self._state.logits is None:
+        if self.patch is None or not self.clicks:
             return None
-        logits = unpack_logits(self._state.logits, self.model.mask_size)
-        return self._sight.passes(View(self._state.patch, logits, 0.0), self.clicks)
+        logits = self._previous(self.patch)
+        if logits is None:
+            return None
+        return self._sight.passes(View(self.patch, logits, 0.0), self.clicks)
 
     def _clear(self) -> None:
         self.mask: Mask = np.zeros(self._grid.shape_kji, bool)
@@ -184,6 +194,8 @@ class Session:
         values = np.asarray(point, np.float64)
         if values.shape != (3,) or not np.isfinite(values).all():
             raise InputError(f"Got the point {point!r}; give three finite numbers.")
+        if space not in ("ras", "ijk"):
+            raise InputError(f"Got the space {space!r}; expected ras or ijk.")
         if space == "ijk":
             values = kji_to_ras(values[None, ::-1], self.ijk_to_ras)[0]
         if not self._grid.holds(values[None])[0]:
@@ -210,13 +222,16 @@ class Session:
             for outer, inner in zip(self._bounds, box, strict=True)
         )
         corners = self._grid.corners_ras((k, j, i))
-        return patch_round(np.concatenate([corners, point]), self._grid, size)
+        both = patch_round(np.concatenate([corners, point]), self._grid, size)
+        if both.contains(point)[0]:
+            return both
+        return first_patch(point[0], self._grid, self.spacing_mm, size)
 
     def _previous(self, patch: Patch) -> Logits | None:
         """Return what the network is to go on from: its last logits, or the mask."""
         if self._state.logits is not None and self._state.patch == patch:
             return unpack_logits(self._state.logits, self.model.mask_size)
-        if 0 in box_shape(self._bounds):
+        if not self.mask[self._bounds].any():
             return None
         cells = cells_of(patch, self.model.mask_size)
         share = cells.sample(self.mask.view(np.uint8), self.ijk_to_ras, outside=0.0)
@@ -249,7 +264,8 @@ class Session:
 
         disputed, _ = ndimage.label(by_hand & (values != self.mask[box]))
         point = ras_to_kji(np.array([click.point_ras]), self.ijk_to_ras)[0]
-        index = tuple(np.round(point).astype(int) - [part.start for part in box])
+        voxel = np.clip(np.round(point).astype(int), 0, np.subtract(self.mask.shape, 1))
+        index = tuple(voxel - [part.start for part in box])
         inside = all(0 <= n < length for n, length in zip(index, disputed.shape, strict=True))
         conceded = (disputed > 0) & (disputed == (disputed[index] if inside else -1))
         kept = by_hand & ~conceded
@@ -285,3 +301,10 @@ class Session:
         box = step.mask.turn(self.mask)
         self._bounds = join(self._bounds, box)
         return box
+
+
+def _within(region: Box, shape_kji: tuple[int, ...]) -> Box:
+    k, j, i = (
+        slice(*part.indices(length)[:2]) for part, length in zip(region, shape_kji, strict=True)
+    )
+    return k, j, i

@@ -15,7 +15,7 @@ Logits = NDArray[np.float32]
 
 EMBEDDINGS = 4
 """Embeddings that are kept, the last used ones."""
-LOOKS = 4
+LOOKS = 5
 """Patches that one click may try until the object fits."""
 
 
@@ -60,15 +60,16 @@ class Sight:
     _embeddings: OrderedDict[Patch, Any] = field(default_factory=OrderedDict, init=False)
 
     def look(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
-        """Decode, and change the patch until the object fits it; it only grows once there is a mask."""
-        view = self.decode(patch, clicks, previous)
+        """Decode, and change the patch until the object fits; with a mask it only grows."""
+        first = view = self.decode(patch, clicks, previous)
         points = np.array([click.point_ras for click in clicks if click.positive])
+        newest = np.array([clicks[-1].point_ras])
         for _ in range(LOOKS - 1):
             better = self._better(view, points, closer=previous is None)
-            if better is None:
+            if better is None or not better.contains(newest)[0]:
                 break
             view = self.decode(better, clicks, resample_logits(view.logits, view.patch, better))
-        return view
+        return view if (view.logits > 0).any() else first
 
     def decode(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
         """Decode the clicks that lie in a patch."""

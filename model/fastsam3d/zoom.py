@@ -1,4 +1,4 @@
-"""Where to look: the patch follows the object, so that it fills about half of the cube."""
+"""Where to look: the patch follows the object, so that it fills a good part of the cube."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,10 @@ class Grid:
     def holds(self, points_ras: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell for each of (N, 3) points in mm whether it lies in the volume."""
         kji = ras_to_kji(points_ras, self.ijk_to_ras)
-        return np.asarray(((kji >= -0.5) & (kji <= np.subtract(self.shape_kji, 0.5))).all(1))
+        border = 0.5 + 1e-6
+        return np.asarray(
+            ((kji >= -border) & (kji <= np.subtract(self.shape_kji, 1) + border)).all(1)
+        )
 
     def corners_ras(self, box: Box) -> NDArray[np.float64]:
         """Return the (8, 3) corner voxels of a box in mm."""
@@ -47,8 +50,9 @@ class Grid:
         return k, j, i
 
     def extent_mm(self) -> float:
-        """Measure the longest side of the volume."""
-        return float((np.array(self.shape_kji[::-1]) * spacing_of(self.ijk_to_ras)).max())
+        """Measure the longest side of the volume's bounding box along R, A and S."""
+        k, j, i = (slice(0, length + 1) for length in self.shape_kji)
+        return float(np.ptp(self.corners_ras((k, j, i)), axis=0).max())
 
     def limit(self, spacing_mm: float, size: int) -> float:
         """Bring a spacing between what the voxels can show and what holds the volume."""
@@ -96,7 +100,8 @@ def next_patch(
             return None
         return _changed(patch, replace(patch, spacing_mm=patch.spacing_mm / 2), grid)
     parts, _ = ndimage.label(inside)
-    seeds = np.clip(points / cell, 0, logits.shape[0] - 1).astype(int)
+    seeds = np.floor((points + 0.5) / cell).astype(int)
+    seeds = seeds[((seeds >= 0) & (seeds < logits.shape[0])).all(1)]
     kept = np.unique(parts[tuple(seeds.T)])
     kept = kept[kept > 0]
     if kept.size == 0:
@@ -104,16 +109,20 @@ def next_patch(
     cells = np.argwhere(np.isin(parts, kept))
     low, high = cells.min(0) * cell, (cells.max(0) + 1) * cell
     fill = float((high - low).max()) / patch.size
-    cut = _is_cut(patch, cells, cell, grid)
+    cut = _goes_on(patch, cells, cell, grid)
     if not cut and (SMALL if closer else 0) <= fill <= LARGE:
         return None
     centre = patch.to_ras([(low + high) / 2 - 0.5])[0]
-    factor = 1.7 if cut else float(np.clip(fill / FILL, 1 / 3, 1.7))
+    factor = 2.0 if cut else float(np.clip(fill / FILL, 1 / 3, 1.7))
     return _changed(patch, Patch(_triple(centre), patch.spacing_mm * factor, patch.size), grid)
 
 
-def _is_cut(patch: Patch, cells: NDArray[np.int_], cell: float, grid: Grid) -> bool:
+def is_cut(patch: Patch, logits: NDArray[np.float32], grid: Grid) -> bool:
     """Tell whether a mask goes on beyond the cube, within the volume."""
+    return _goes_on(patch, np.argwhere(logits > 0), patch.size / logits.shape[0], grid)
+
+
+def _goes_on(patch: Patch, cells: NDArray[np.int_], cell: float, grid: Grid) -> bool:
     last = patch.size / cell - 1
     for axis in range(3):
         for face, step in ((0, -1), (last, 1)):
