@@ -405,7 +405,7 @@ def test_evaluate_prints_tables_and_keeps_them(run, network, image, tmp_path):
     arguments = ["--clicks", "2", "--against", "region-growing", "-o", tmp_path / "out"]
     code, out, _ = run("evaluate", manifest, *arguments)
     assert code == 0
-    assert "| fastsam3d-default |" in out
+    assert "| fastsam3d-default " in out
     assert "| region-growing |" in out
     assert {"report.md", "objects.csv", "report.json"} <= {
         path.name for path in (tmp_path / "out").iterdir()

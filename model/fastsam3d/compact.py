@@ -37,7 +37,7 @@ class CompactEmbedding(NamedTuple):
 
 
 class ConvBlock(nn.Module):
-    """A residual block: norm, 3³ convolution, leaky ReLU, 1³ convolution."""
+    """A residual block: norm, 3³ convolution, ReLU, 1³ convolution."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -47,7 +47,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, d, h, w) to the same shape."""
-        mixed: Tensor = x + self.mix(_leaky(self.conv(self.norm(x))))
+        mixed: Tensor = x + self.mix(F.relu(self.conv(self.norm(x))))
         return mixed
 
 
@@ -212,12 +212,10 @@ class CompactDecoder(nn.Module):
         self.up_middle = nn.ConvTranspose3d(width, c8, 2, 2)
         self.middle_out = ConvBlock(c8)
         self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
-        self.fine_out = nn.Sequential(ConvBlock(c4), ConvBlock(c4), ChannelNorm(c4))
+        self.fine_out = nn.Sequential(ConvBlock(c4), ConvBlock(c4))
         self.hypernetworks = nn.ModuleList(
             MLPHead(width, width, 8 * (c4 + HINTS + 1)) for _ in range(4)
         )
-        for net in self.hypernetworks:
-            _read_hints(net, c4)
         self.iou_head = MLPHead(width, width, 4)
 
     def forward(
@@ -242,7 +240,7 @@ class CompactDecoder(nn.Module):
         """
         previous = _space_to_depth(torch.tanh(mask_logits / 4).to(maps.dtype))
         hints = torch.cat([maps, previous], 1)
-        fine = _leaky(self.mix(torch.cat([embedding.fine, hints], 1))) + embedding.fine
+        fine = F.relu(self.mix(torch.cat([embedding.fine, hints], 1))) + embedding.fine
         middle = self.middle_in(self.to_middle(fine) + embedding.middle)
         image = self.to_tokens(middle) + embedding.tokens
         batch = image.shape[0]
@@ -252,7 +250,7 @@ class CompactDecoder(nn.Module):
         image = cells.transpose(1, 2).reshape(embedding.tokens.shape)
         middle = self.middle_out(middle + self.up_middle(image))
         fine = self.fine_out(fine + self.up_fine(middle))
-        return self._masks(tokens, torch.cat([_leaky(fine), hints], 1)), self.iou_head(tokens[:, 0])
+        return self._masks(tokens, torch.cat([F.relu(fine), hints], 1)), self.iou_head(tokens[:, 0])
 
     def _masks(self, tokens: Tensor, fine: Tensor) -> Tensor:
         """Let each mask token weigh the features of a cell into its eight mask voxels."""
@@ -262,27 +260,6 @@ class CompactDecoder(nn.Module):
         weights = weights.reshape(len(weights), -1, fine.shape[1] + 1)  # (B, 4, 8 c) -> (B, 32, c)
         logits = torch.baddbmm(weights[..., -1:], weights[..., :-1], fine.flatten(2))
         return _depth_to_space(logits.reshape(len(logits), -1, *fine.shape[2:]))
-
-
-def _leaky(x: Tensor) -> Tensor:
-    """Keep a slope below zero: plain ReLUs died in training and left the hints alone."""
-    return F.leaky_relu(x, 0.1)
-
-
-@torch.no_grad()
-def _read_hints(hypernetwork: nn.Module, fine: int) -> None:
-    """Let a fresh hypernetwork begin as a fixed reading of the hints, without the features.
-
-    The weights are a logistic regression of training masks on the hints, rounded.
-    """
-    last = list(hypernetwork.modules())[-1]
-    assert isinstance(last, nn.Linear)
-    last.weight *= 0.1
-    reading = last.bias.zero_().view(8, fine + HINTS + 1)
-    included, excluded = (7.0, 9.0, 2.5, 0.5, 1.0, 7.0), (-10.0, -6.0, -1.0, 0.0, 0.0, -4.0)
-    reading[:, fine : fine + 12] = torch.tensor(included + excluded)
-    reading[:, fine + 12 : fine + HINTS] = 4 * torch.eye(8)
-    reading[:, -1] = -6.7
 
 
 def _space_to_depth(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from .errors import InputError
 BUNDLED_FOLDER = Path(__file__).parent / "weights"
 """Data that comes with the package."""
 
-DEFAULT_SHA256: str | None = None
+DEFAULT_SHA256: str | None = "639b616ae0c3db471c89d6058566f54fd4992558cfd0c02eabafbdf6eddb5927"
 """SHA256 of the default's file; changed together with the file, held by a test."""
 
 

@@ -15,7 +15,7 @@ Logits = NDArray[np.float32]
 
 EMBEDDINGS = 4
 """Embeddings that are kept, the last used ones."""
-LOOKS = 5
+LOOKS = 6
 """Patches that one click may try until the object fits."""
 
 

@@ -113,7 +113,7 @@ def next_patch(
     if not cut and (SMALL if closer else 0) <= fill <= LARGE:
         return None
     centre = patch.to_ras([(low + high) / 2 - 0.5])[0]
-    factor = 2.0 if cut else float(np.clip(fill / FILL, 1 / 3, 1.7))
+    factor = 1.7 if cut else float(np.clip(fill / FILL, 1 / 3, 1.7))
     return _changed(patch, Patch(_triple(centre), patch.spacing_mm * factor, patch.size), grid)
 
 
