@@ -116,7 +116,9 @@ def segment(
 
 @app.command()
 def demo(
-    organ: Annotated[str, typer.Option(help="The organ of the phantom to segment.")] = "spleen",
+    organ: Annotated[
+        str, typer.Option(help="The organ of the phantom to segment.")
+    ] = "right kidney",
     clicks: Annotated[int, typer.Option(min=1, help="How many clicks to make.")] = 5,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The picture: a .png file.")

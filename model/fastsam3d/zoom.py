@@ -12,6 +12,8 @@ FILL = 0.35
 """Of the cube's side, the part that an object should take."""
 SMALL, LARGE = 0.15, 0.85
 """Below and above, the cube is changed."""
+WHOLE = 1.0
+"""A patch is at most so many times as long as the volume."""
 FINEST_MM, COARSEST_MM = 0.25, 4.0
 
 
@@ -56,7 +58,7 @@ class Grid:
 
     def limit(self, spacing_mm: float, size: int) -> float:
         """Bring a spacing between what the voxels can show and what holds the volume."""
-        coarsest = min(COARSEST_MM, max(1.2 * self.extent_mm() / size, 2 * FINEST_MM))
+        coarsest = min(COARSEST_MM, max(WHOLE * self.extent_mm() / size, FINEST_MM))
         finest = max(FINEST_MM, 0.25 * float(spacing_of(self.ijk_to_ras).min()))
         return float(np.clip(spacing_mm, min(finest, coarsest), coarsest))
 
