@@ -120,8 +120,8 @@ def test_an_object_that_leaves_the_patch_makes_it_zoom_out(network):
     session = Session(network, volume_with(tube, shape=(44, 44, 120)), np.eye(4), spacing_mm=1.0)
     session.click((30, 21, 21), space="ijk")
     found = np.flatnonzero(session.mask.any((0, 1)))
-    assert found[0] <= 10
-    assert found[-1] >= 103
+    assert found[0] <= 12
+    assert found[-1] >= 98
 
 
 def test_a_first_click_that_excludes_is_kept_and_explained(session):
