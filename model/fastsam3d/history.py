@@ -73,11 +73,11 @@ def meet(first: Box, second: Box) -> Box:
 
 
 def pack_logits(logits: NDArray[np.float32]) -> bytes:
-    """Keep logits to a sixteenth, from -8 to 8, compressed."""
-    return zlib.compress(np.clip(logits * 16, -127, 127).astype(np.int8).tobytes(), 1)
+    """Keep logits to a sixteenth, from -8 to 8, in a byte each: compressing costs 3 ms a click."""
+    return np.clip(logits * 16, -127, 127).astype(np.int8).tobytes()
 
 
 def unpack_logits(packed: bytes, size: int) -> NDArray[np.float32]:
     """Bring back what `pack_logits` kept, (size, size, size)."""
-    values = np.frombuffer(zlib.decompress(packed), np.int8).reshape((size,) * 3)
+    values = np.frombuffer(packed, np.int8).reshape((size,) * 3)
     return (values / 16).astype(np.float32)
