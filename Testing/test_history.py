@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from fastsam3d.history import NOTHING, Change, bounds, join, meet, pack_logits, unpack_logits
+from fastsam3d.geometry import meet
+from fastsam3d.history import NOTHING, Change, bounds, join, pack_logits, unpack_logits
 
 
 @pytest.fixture

@@ -49,6 +49,14 @@ def box_shape(box: Box) -> tuple[int, int, int]:
     return k, j, i
 
 
+def meet(first: Box, second: Box) -> Box:
+    """Return the part that two boxes share; empty if there is none."""
+    starts = [max(a.start, b.start) for a, b in zip(first, second, strict=True)]
+    stops = [min(a.stop, b.stop) for a, b in zip(first, second, strict=True)]
+    k, j, i = (slice(a, max(a, b)) for a, b in zip(starts, stops, strict=True))
+    return k, j, i
+
+
 @dataclass(frozen=True)
 class Patch:
     """A cube in the world whose array axes point right, anterior, superior: patch[r, a, s].
@@ -150,7 +158,7 @@ class Patch:
         matrix = self._to_kji(ijk_to_ras)
         box = self._box(shape_kji, matrix, np.zeros(3))
         if within is not None:
-            box = _meet(box, within)
+            box = meet(box, within)
         scale = np.divide(grid.shape, self.size)
         cells = np.diag([*scale, 1.0])
         cells[:3, 3] = (scale - 1) / 2
@@ -194,13 +202,6 @@ def _shift(offset: Iterable[int]) -> Matrix:
     matrix = np.eye(4)
     matrix[:3, 3] = tuple(offset)
     return matrix
-
-
-def _meet(box: Box, other: Box) -> Box:
-    starts = [max(a.start, b.start) for a, b in zip(box, other, strict=True)]
-    stops = [min(a.stop, b.stop) for a, b in zip(box, other, strict=True)]
-    k, j, i = (slice(a, max(a, b)) for a, b in zip(starts, stops, strict=True))
-    return k, j, i
 
 
 def _kji_to_ras(ijk_to_ras: ArrayLike) -> Matrix:

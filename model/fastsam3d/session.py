@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .geometry import Box, Patch, box_shape, kji_to_ras, ras_to_kji
-from .history import NOTHING, Change, Mask, bounds, join, meet, pack_logits, unpack_logits
+from .geometry import Box, Patch, box_shape, kji_to_ras, meet, ras_to_kji
+from .history import NOTHING, Change, Mask, bounds, join, pack_logits, unpack_logits
 from .postprocess import Postprocessing
 from .sight import Click, Logits, Network, Sight, View, cells_of
 from .zoom import Grid, first_patch, is_cut, patch_round
