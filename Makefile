@@ -26,13 +26,13 @@ help:
 demo: $(READY)
 	$(BIN)/fastsam3d demo
 
-test: $(READY)
+test: $(READY) view-packages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile
 
-test-fast: $(READY)
+test-fast: $(READY) view-packages
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile -m 'not slow'
 
 format: $(READY)
@@ -63,6 +63,19 @@ venv-package:
 	@if [ "$$(id -u)" = 0 ]; then apt-get update && $(INSTALL); \
 	elif sudo -n true 2>/dev/null; then sudo apt-get update && sudo $(INSTALL); \
 	else echo 'Please run this first: sudo $(INSTALL)'; exit 1; fi
+
+# What views and panel are drawn with in tests; where it may not be installed, tests say so.
+ADD = apt-get install --yes --quiet --no-install-recommends
+
+.PHONY: view-packages
+view-packages: $(READY)
+	@wanted="$$($(BIN)/python Testing/harness/packages.py)"; \
+	if [ -z "$$wanted" ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ]; then as=; \
+	elif sudo -n true 2>/dev/null; then as=sudo; \
+	else echo "Views and panel are NOT TESTED; please run: sudo $(ADD) $$wanted"; exit 0; fi; \
+	$$as apt-get update --quiet; \
+	for package in $$wanted; do $$as $(ADD) $$package || echo "No $$package here"; done
 
 # PyPI's torch for Linux brings gigabytes of CUDA; the CPU build is a tenth of that.
 define install_torch

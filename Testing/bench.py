@@ -1,7 +1,6 @@
 """Speed and memory on this computer, each fast form beside the plain one in the same run.
 
-The teacher's padded windows take many seconds a block: one attention is timed in both forms, and
-the whole encode in the fast form alone.
+The teacher's padded windows take seconds, and are timed once.
 """
 
 import json
@@ -87,15 +86,37 @@ def cpu_name() -> str:
 def timed(rows: Iterable[Row], console: Console) -> list[dict[str, Any]]:
     """Show rows and, below them, what there is to say of them."""
     kept = list(rows)
-    table = Table("", "ms", "plain, ms", "times faster", "limit, ms")
+    table = aligned("", "ms", "plain", "gain", "limit", "outcome")
     for row in kept:
-        gain = None if row.plain is None else row.plain / row.ours
-        table.add_row(row.what, *map(number, (row.ours, row.plain, gain, row.limit)))
+        gain = "" if row.gain is None else f"{number(row.gain)} x"
+        figures = number(row.ours), number(row.plain), gain
+        table.add_row(row.what, *figures, limit_of(row), verdict(met=row.met))
     console.print(table)
     for row in kept:
         if row.note:
-            console.print(f"{row.what}: {row.note}", highlight=False, soft_wrap=True)
-    return [asdict(row) for row in kept]
+            console.print(f"{row.what}; {row.note}", highlight=False, soft_wrap=True)
+    return [asdict(row) | {"met": row.met} for row in kept]
+
+
+def aligned(name: str, *figures: str) -> Table:
+    """Begin a table of a column of names and columns of figures."""
+    table = Table()
+    table.add_column(name, no_wrap=True)
+    for figure in figures:
+        table.add_column(figure, justify="right", no_wrap=True)
+    return table
+
+
+def limit_of(row: Row) -> str:
+    """Write what is asked of a row."""
+    if row.limit is not None:
+        return f"{row.limit:.0f} ms"
+    return "" if row.least_gain is None else f"{row.least_gain:.0f} x"
+
+
+def verdict(*, met: bool | None) -> str:
+    """Write whether a limit is kept."""
+    return {None: "", True: "met", False: "missed"}[met]
 
 
 def number(value: float | None) -> str:
@@ -108,9 +129,10 @@ def number(value: float | None) -> str:
 def peaks(console: Console) -> dict[str, float]:
     """Show the memory of a session."""
     found = bench_session.memory()
-    table = Table("peak memory in a fresh process, 512 x 512 x 200 int16", "MB", "limit, MB")
+    table = aligned("peak in a fresh process, 512 x 512 x 200 int16", "MB", "limit", "outcome")
     for name, megabytes in found.items():
-        table.add_row(name, f"{megabytes:.0f}", str(MEMORY_LIMIT_MB))
+        met = verdict(met=megabytes <= MEMORY_LIMIT_MB)
+        table.add_row(name, f"{megabytes:.0f}", f"{MEMORY_LIMIT_MB} MB", met)
     console.print(table)
     return found
 
@@ -118,7 +140,7 @@ def peaks(console: Console) -> dict[str, float]:
 def grown(console: Console) -> list[list[Any]]:
     """Show that sampling and pasting a patch do not grow with the volume."""
     kept = list(bench_geometry.measure())
-    table = Table("volume (i, j, k)", "sample, ms", "oblique, ms", "paste, ms")
+    table = aligned("volume (i, j, k)", "sample, ms", "oblique, ms", "paste, ms")
     for size, *times in kept:
         table.add_row(size, *(number(time) for time in times))
     console.print(table)

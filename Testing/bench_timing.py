@@ -9,13 +9,32 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One thing timed in two forms, in ms; `limit` is what the first must not exceed."""
+    """One thing timed in two forms, in ms.
+
+    `limit` is what the first must not exceed; `least_gain` is how many times faster than the second
+    it must be.
+    """
 
     what: str
     ours: float
     plain: float | None = None
     limit: float | None = None
+    least_gain: float | None = None
     note: str = ""
+
+    @property
+    def gain(self) -> float | None:
+        """Return how many times faster the first form is."""
+        return None if self.plain is None else self.plain / self.ours
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the limit is kept; None if there is none."""
+        if self.limit is not None:
+            return self.ours <= self.limit
+        if self.least_gain is not None and self.gain is not None:
+            return self.gain >= self.least_gain
+        return None
 
 
 def milliseconds(action: Callable[[], Any], repeats: int = 5) -> float:

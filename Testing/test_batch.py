@@ -26,6 +26,9 @@ class BoxSession:
     def reset(self):
         self.mask = np.zeros_like(self.mask)
 
+    def uncertainty(self):
+        return 0.125
+
     def click(self, point, *, positive=True, space="ras"):
         i, j, k = np.rint(self.ras_to_ijk @ (*point, 1)).astype(int)[:3]
         self.mask[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2] = positive
@@ -69,6 +72,7 @@ def test_every_row_with_points_gets_a_mask_and_a_line(manifest, engine, tmp_path
         lines = list(csv.DictReader(file))
     assert [line["object"] for line in lines] == ["organ one", "organ two", "organ three"]
     assert {line["voxels"] for line in lines} == {"27"}
+    assert {(line["confidence"], line["uncertainty"]) for line in lines} == {("0.5", "0.125")}
 
 
 def test_what_an_earlier_run_did_is_not_done_again(manifest, engine, opened, tmp_path):
@@ -88,7 +92,23 @@ def test_a_bad_image_is_reported_and_the_rest_goes_on(manifest, engine, tmp_path
     assert [bool(result.error) for result in results] == [False, True, False]
     assert told == results
     assert not (tmp_path / "out" / "two.nii.gz").exists()
-    assert "not an image" in (tmp_path / "out" / RESULTS).read_text()
+    with (tmp_path / "out" / RESULTS).open(newline="") as file:
+        notes = [line["note"] for line in csv.DictReader(file)]
+    assert ["not an image" in note for note in notes] == [False, True, False]
+
+
+def test_points_that_only_exclude_are_reported(manifest, engine, tmp_path):
+    points = {"objects": [{"points": [[-10, -10, 5, "out"]]}]}
+    (tmp_path / "two.json").write_text(json.dumps(points))
+    results = run_jobs(read_jobs(manifest, tmp_path / "out"), engine)
+    assert "only exclude points" in results[1].error
+
+
+def test_weights_that_are_missing_are_told_once_and_nothing_is_written(manifest, tmp_path):
+    engine = Engine(checkpoint=tmp_path / "absent.pth", device="cpu")
+    with pytest.raises(InputError, match="no file of weights"):
+        run_jobs(read_jobs(manifest, tmp_path / "out"), engine)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_manifest_without_points_is_refused(manifest, tmp_path):

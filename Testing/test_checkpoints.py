@@ -9,12 +9,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fastsam3d import checkpoints, packing, registry
+from fastsam3d import checkpoints, packing, registry, store
+from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
+from fastsam3d.model import build
 
 ENCODER = {"patch_embed.proj.weight": (4, 1, 2, 2, 2), "neck.0.weight": (3, 4, 1, 1, 1)}
 REST = {"prompt_encoder.no_mask_embed.weight": (1, 3), "mask_decoder.iou_token.weight": (1, 3)}
 WHOLE = {"image_encoder." + key: shape for key, shape in ENCODER.items()} | REST
+TINY = ModelConfig(attention=("none",), heads=1, shortcut=False, width=8, embedding=48)
 
 
 def weights(shapes, seed=0):
@@ -115,8 +118,10 @@ def test_our_own_safetensors_is_read(tmp_path):
     assert_close(state, weights(WHOLE), rtol=2**-11, atol=2**-25)
 
 
-def test_encoder_alone_is_joined_with_the_decoder_that_is_given(encoder_alone, whole):
-    state = checkpoints.load_state("fastsam3d", encoder_alone, decoder=whole)
+def test_encoder_alone_is_joined_with_the_other_parts_of_a_whole(encoder_alone, whole):
+    state = checkpoints.join_encoder(
+        checkpoints.read_state(encoder_alone), checkpoints.read_state(whole)
+    )
     checkpoints.check_state(state, WHOLE)
     expected = weights(ENCODER, seed=2)["neck.0.weight"]
     assert_close(state["image_encoder.neck.0.weight"], expected, rtol=0, atol=0)
@@ -124,15 +129,19 @@ def test_encoder_alone_is_joined_with_the_decoder_that_is_given(encoder_alone, w
     assert_close(state[key], weights(WHOLE, seed=1)[key], rtol=0, atol=0)
 
 
-def test_encoder_alone_takes_the_decoder_from_the_store(
-    encoder_alone, whole, store_folder, monkeypatch
-):
-    entry = registry.Entry("sam-med3d", "sam-med3d", whole.name, "none", repo="a/b")
+@pytest.mark.usefixtures("store_folder")
+def test_encoder_alone_takes_the_decoder_from_the_store(encoder_alone, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "sam-med3d", TINY)
+    entry = registry.Entry("sam-med3d", "sam-med3d", "teacher.pth", "none", repo="a/b")
     monkeypatch.setattr(registry, "ENTRIES", (entry,))
-    from fastsam3d import store
-
-    store.import_file("sam-med3d", whole, trust_first_use=True)
-    checkpoints.check_state(checkpoints.load_state("fastsam3d", encoder_alone), WHOLE)
+    teacher = build(TINY).state_dict()
+    torch.save(teacher, path := tmp_path / "teacher.pth")
+    store.import_file("sam-med3d", path, trust_first_use=True)
+    state = checkpoints.load_state("fastsam3d", encoder_alone)
+    key = "mask_decoder.iou_token.weight"
+    assert_close(state[key], teacher[key], rtol=0, atol=0)
+    expected = weights(ENCODER, seed=2)["neck.0.weight"]
+    assert_close(state["image_encoder.neck.0.weight"], expected, rtol=0, atol=0)
 
 
 @pytest.mark.usefixtures("store_folder")
@@ -199,26 +208,47 @@ def test_missing_file_is_named(tmp_path):
     refused(tmp_path / "absent.pth")
 
 
-def test_weights_of_another_network_are_not_taken_for_published_ones(tmp_path):
+def test_weights_of_another_network_are_not_taken_for_published_ones():
     with pytest.raises(InputError, match=r"resnet.pth.*'layer1.0.weight'"):
-        checkpoints.check_published({"layer1.0.weight": torch.zeros(1)}, tmp_path / "resnet.pth")
+        checkpoints.check_published({"layer1.0.weight": torch.zeros(1)}, "fastsam3d", "resnet.pth")
 
 
-def test_first_unknown_key_is_named():
-    with pytest.raises(InputError, match=r"hold 'blocks.9.bias', which the network has not"):
+@pytest.mark.parametrize("preset", ["fastsam3d", "sam-med3d"])
+def test_a_published_network_is_taken_whole_and_as_an_encoder_alone(preset):
+    shapes = checkpoints.expected_shapes(preset)
+    whole = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    encoder = {
+        key.removeprefix(checkpoints.ENCODER): value
+        for key, value in whole.items()
+        if key.startswith(checkpoints.ENCODER)
+    }
+    checkpoints.check_published(whole, preset, "a.pth")
+    checkpoints.check_published(encoder, preset, "a.pth")
+
+
+def test_the_teacher_is_not_taken_for_the_student():
+    shapes = checkpoints.expected_shapes("sam-med3d")
+    teacher = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    told = r"^a\.pth does not hold the network fastsam3d: unknown 'image_encoder\.blocks"
+    with pytest.raises(InputError, match=told):
+        checkpoints.check_published(teacher, "fastsam3d", "a.pth")
+
+
+def test_unknown_keys_are_named():
+    with pytest.raises(InputError, match=r"do not fit the network: unknown 'blocks.9.bias', 'z';"):
         checkpoints.check_state(weights(WHOLE | {"blocks.9.bias": (1,), "z": (1,)}), WHOLE)
 
 
-def test_first_missing_key_is_named():
-    with pytest.raises(InputError, match=r"lack 'prompt_encoder.no_mask_embed.weight'"):
-        checkpoints.check_state(
-            weights({key: WHOLE[key] for key in WHOLE if key not in REST}), WHOLE
-        )
+def test_missing_keys_are_named_and_counted():
+    expected = WHOLE | {f"mask_decoder.{n}": (1,) for n in range(4)}
+    told = r"missing 'mask_decoder.0', 'mask_decoder.1', 'mask_decoder.2' and 1 more; choose"
+    with pytest.raises(InputError, match=told):
+        checkpoints.check_state(weights(WHOLE), expected)
 
 
 def test_wrong_shape_is_named_with_both_shapes():
     key = "mask_decoder.iou_token.weight"
-    with pytest.raises(InputError, match=rf"'{key}' of shape \(4, 3\).*needs \(1, 3\)"):
+    with pytest.raises(InputError, match=rf"'{key}' is \(4, 3\), not \(1, 3\)"):
         checkpoints.check_state(weights(WHOLE | {key: (4, 3)}), WHOLE)
 
 

@@ -7,9 +7,12 @@ import torch
 from huggingface_hub import constants
 
 from fastsam3d import download, registry, store
+from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
+from fastsam3d.model import build
 
 REPO, FILE = "someone/network", "network.pth"
+TINY = ModelConfig(attention=("none",), heads=1, shortcut=False, width=8, embedding=48)
 
 
 class Hub(ThreadingHTTPServer):
@@ -60,9 +63,9 @@ class Request(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def content(tmp_path):
-    state = {"image_encoder.patch_embed.proj.weight": torch.arange(100_000.0)}
-    torch.save(state, path := tmp_path / "published.pth")
+def content(tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "network", TINY)
+    torch.save(build(TINY).state_dict(), path := tmp_path / "published.pth")
     return path.read_bytes()
 
 

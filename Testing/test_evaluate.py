@@ -1,5 +1,3 @@
-import csv
-import json
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,10 +10,7 @@ from fastsam3d.evaluate import evaluate, score_masks
 from fastsam3d.images import read_volume
 from fastsam3d.masks import write_mask
 from fastsam3d.methods import SessionMethod
-from fastsam3d.plan import plan
-from fastsam3d.results import ObjectResult
 from fastsam3d.summary import summarise
-from fastsam3d.tables import markdown, write_report
 
 SHAPE = (16, 20, 24)
 AFFINE = np.array([[0, -1.5, 0, 10], [1, 0, 0, -20], [0, 0, 2, 5], [0, 0, 0, 1.0]])
@@ -113,35 +108,6 @@ def test_every_object_large_enough_is_clicked_and_scored(manifest):
     assert first.dice == tuple(sorted(first.dice))
     assert len(first.dice) == len(first.surface_dice) == len(first.seconds) == 4
     assert not first.failure
-
-
-def test_what_is_left_out_is_listed_with_its_reason(manifest):
-    found = plan(manifest)
-    assert found.left_out == (
-        ("a1", "label 3 (dot): 4 voxels"),
-        ("a2", "label 3 (dot): 4 voxels"),
-        ("b1", "label 3 (dot): 4 voxels"),
-        ("plain", "no label map"),
-    )
-
-
-def test_counts_in_the_manifest_are_believed_and_missing_names_do_not_matter(manifest):
-    text = manifest.read_text().replace("1:one;2:two;3:dot", "1:one=512;2:two=199;3:dot=4", 1)
-    manifest.write_text(text.replace("1:one;2:two;3:dot", "", 1))
-    tasks = [(task.row.case, task.label.value) for task in plan(manifest).tasks]
-    assert tasks == [("a1", 1), ("a2", 1), ("a2", 2), ("b1", 1), ("b1", 2)]
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        (2, [("a1", 1), ("b1", 1)]),
-        (4, [("a1", 1), ("a1", 2), ("a2", 1), ("b1", 1)]),
-    ],
-)
-def test_limit_spreads_over_folders_and_images(manifest, limit, expected):
-    tasks = plan(manifest, limit=limit).tasks
-    assert [(task.row.case, task.label.value) for task in tasks] == expected
 
 
 @pytest.mark.parametrize("strategy", ["centre", "random"])
@@ -256,9 +222,10 @@ def test_saved_masks_score_the_same_when_they_come_from_elsewhere(manifest, tmp_
 
 
 def test_label_maps_from_elsewhere_are_scored_by_value(manifest, tmp_path, labels):
-    (tmp_path / "masks").mkdir()
-    write_mask(tmp_path / "masks" / "a1.nii.gz", labels, AFFINE)
-    scored = score_masks(manifest, tmp_path / "masks", name="other")
+    (tmp_path / "other").mkdir()
+    write_mask(tmp_path / "other" / "a1.nii.gz", labels, AFFINE)
+    scored = score_masks(manifest, tmp_path / "other")
+    assert {r.method for r in scored} == {"other"}
     assert [r.dice for r in scored[:2]] == [(1.0,), (1.0,)]
     assert [bool(r.failure) for r in scored] == [False] * 2 + [True] * 4
 
@@ -322,88 +289,3 @@ def test_session_is_shared_by_the_objects_of_an_image(manifest):
     assert FakeSession.opened == 3
     assert results[1].dice[0] == pytest.approx(2 / 301)
     assert results[1].dice[1] == pytest.approx(4 / 302)
-
-
-def result(method, case, patient, folder, dice, **others):
-    values = {"modality": "CT", "label": 1, "name": "", "voxels": 500, "seed": 0} | others
-    return ObjectResult(
-        method=method,
-        case=case,
-        patient=patient,
-        folder=folder,
-        strategy="centre",
-        dice=dice,
-        surface_dice=dice,
-        seconds=(0.5, 0.1, 0.3),
-        placed=((1, 2, 3, 1),),
-        **values,
-    )
-
-
-@pytest.fixture
-def results():
-    return [
-        result("ours", "x1", "x", "ct", (0.5, 0.9, 0.85)),
-        result("ours", "x2", "x", "ct", (0.7, 0.7, 0.95)),
-        result("ours", "y", "y", "ct", (0.2, 0.4, 0.6)),
-        result("ours", "z", "z", "mr", (0.0, 0.0, 0.3), failure="ValueError: no"),
-        result("theirs", "x1", "x", "ct", (0.4, 0.4, 0.4)),
-        result("theirs", "z", "z", "mr", (0.1, 0.1, 0.1)),
-    ]
-
-
-def test_summary_averages_objects_then_patients_then_folders(results):
-    ours = summarise(results).methods[0]
-    assert [e.mean for e in ours.dice] == pytest.approx([0.2, 0.3, 0.525])
-    assert [e.mean for e in ours.best_dice] == pytest.approx([0.2, 0.3, (0.925 + 0.6) / 4 + 0.15])
-    assert ours.folders["ct"] == pytest.approx((0.4, 0.6, 0.75))
-    assert all(e.low <= e.mean <= e.high for e in (*ours.dice, *ours.surface_dice))
-    assert (ours.objects, ours.patients, ours.failures) == (4, 3, 1)
-    assert (ours.first_seconds, ours.later_seconds) == (0.5, 0.2)
-
-
-def test_object_that_never_reaches_a_dice_counts_with_all_clicks(results):
-    at_80, at_90 = summarise(results).methods[0].reach
-    assert (at_80.share, at_80.clicks) == pytest.approx((0.25, ((2.5 + 3) / 2 + 3) / 2))
-    assert (at_90.share, at_90.clicks) == pytest.approx((0.25, ((2.5 + 3) / 2 + 3) / 2))
-
-
-def test_methods_are_compared_on_the_objects_that_both_have(results):
-    found = summarise(results).versus
-    assert [(v.method, v.other, v.clicks) for v in found] == [("ours", "theirs", n) for n in (1, 3)]
-    assert found[1].comparison.difference == pytest.approx((0.45 + 0.2) / 2)
-    assert found[1].comparison.patients == 2
-
-
-def test_results_of_different_protocols_are_not_mixed(results):
-    with pytest.raises(InputError, match="different seeds"):
-        summarise([*results, result("ours", "q", "q", "ct", (0.1, 0.2, 0.3), seed=4)])
-    with pytest.raises(InputError, match="no results"):
-        summarise([])
-
-
-def test_report_says_protocol_scores_failures_and_what_was_left_out(results):
-    text = markdown(summarise(results), [("plain", "no label map")])
-    assert "Protocol `sound`" in text
-    assert "| Method | 1 click | 3 clicks |" in text
-    assert "| ours | 0.20 (" in text
-    assert "1 of 4" in text
-    assert "| ct | ours | 0.40 | 0.75 |" in text
-    assert "- plain: no label map" in text
-
-
-def test_report_is_written_as_markdown_csv_and_json(results, tmp_path):
-    paths = write_report(tmp_path / "report", results, [("plain", "no label map")])
-    assert [path.name for path in paths] == ["report.md", "objects.csv", "report.json"]
-    with paths[1].open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 6
-    assert (rows[1]["case"], rows[1]["dice_3"], rows[3]["failure"]) == (
-        "x2",
-        "0.9500",
-        "ValueError: no",
-    )
-    report = json.loads(paths[2].read_text())
-    assert report["protocol"] == "sound"
-    assert report["objects"][2]["dice"] == [0.2, 0.4, 0.6]
-    assert report["left_out"] == [{"case": "plain", "reason": "no label map"}]

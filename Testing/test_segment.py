@@ -1,10 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from fastsam3d.errors import InputError
 from fastsam3d.images import Volume
 from fastsam3d.points import Point, Target
-from fastsam3d.segment import Engine, open_network, out_of_memory, segment_targets
+from fastsam3d.postprocess import Postprocessing
+from fastsam3d.segment import Engine, Options, open_network, out_of_memory, segment_targets
 
 
 class HalfSession:
@@ -18,6 +21,15 @@ class HalfSession:
 
     def reset(self):
         self.mask = np.zeros_like(self.mask)
+
+    def start_from(self, mask):
+        self.mask = mask.copy()
+
+    def uncertainty(self):
+        return 0.25
+
+    def probability(self):
+        return self.mask * np.float32(0.75)
 
     def click(self, point, *, positive=True, space="ras"):
         self.mask[:, :, int(point[0]) :] = positive
@@ -54,13 +66,51 @@ def test_each_click_is_told(volume):
     assert told == ["one", "one", "two"]
 
 
+def test_the_network_says_how_sure_it_is(volume):
+    (found,) = segment_targets(HalfSession, volume, [target("one", 6)]).objects
+    assert (found.confidence, found.uncertainty) == (0.75, 0.25)
+
+
+def test_the_likeliest_object_counts_in_the_probability_map(volume):
+    targets = [target("one", 6), target("two", 3)]
+    outcome = segment_targets(HalfSession, volume, targets, Options(probability=True))
+    assert outcome.probability_kji.dtype == np.float32
+    assert np.unique(outcome.probability_kji[:, :, 3:]).tolist() == [0.75]
+    assert not outcome.probability_kji[:, :, :3].any()
+    assert segment_targets(HalfSession, volume, targets).probability_kji is None
+
+
+def test_each_object_goes_on_from_its_own_label(volume):
+    start = np.zeros((4, 5, 10), np.uint8)
+    start[:, :, 0], start[:, :, 1] = 1, 2
+    targets = [target("one", 8), target("two", 9)]
+    outcome = segment_targets(HalfSession, volume, targets, Options(start_kji=start))
+    assert np.unique(outcome.labels_kji[:, :, [0, 8, 9]]).tolist() == [1]
+    assert np.unique(outcome.labels_kji[:, :, 1]).tolist() == [2]
+
+
+def test_options_reach_the_session(volume):
+    sessions = []
+
+    def open_session(*volume):
+        sessions.append(HalfSession(*volume))
+        return sessions[0]
+
+    region = (slice(0, 2), slice(0, 3), slice(0, 4))
+    options = Options(0.7, region, Postprocessing(fill_holes=True))
+    segment_targets(open_session, volume, [target("one", 6)], options)
+    assert sessions[0].spacing_mm == 0.7
+    assert sessions[0].region == region
+    assert sessions[0].postprocessing.fill_holes
+
+
 def test_other_errors_are_not_taken_for_a_full_memory(volume):
     def open_session(*_):
         raise RuntimeError("shapes differ")
 
     engine = Engine(_open=open_session, place="cuda:0")
     with pytest.raises(RuntimeError, match="shapes differ"):
-        engine.segment(volume, [target("one", 1)])
+        engine.run(partial(segment_targets, volume=volume, targets=[target("one", 1)]))
     assert engine.notes == []
 
 

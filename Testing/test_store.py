@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from fastsam3d import registry, store
+from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
+from fastsam3d.model import build
 
 
 @pytest.fixture
@@ -17,9 +19,19 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "store"
 
 
+TINY = ModelConfig(attention=("none",), heads=1, shortcut=False, width=8, embedding=48)
+"""A published network in small."""
+
+
 @pytest.fixture
-def weights(tmp_path):
-    state = {"image_encoder.patch_embed.proj.weight": torch.arange(1000.0)}
+def state(monkeypatch):
+    """Return the weights of the network that is published."""
+    monkeypatch.setitem(PRESETS, "network", TINY)
+    return build(TINY).state_dict()
+
+
+@pytest.fixture
+def weights(tmp_path, state):
     torch.save(state, path := tmp_path / "from_a_stick.pth")
     return path
 
@@ -74,6 +86,64 @@ def test_import_without_a_known_hash_needs_trust(folder, weights):
 def test_weights_of_another_network_are_not_imported(folder, tmp_path):
     torch.save({"layer1.weight": torch.zeros(3)}, path := tmp_path / "resnet.pth")
     with pytest.raises(InputError, match=r"'layer1\.weight'"):
+        store.import_file("network", path, trust_first_use=True)
+    assert files_in(folder) == []
+
+
+def encoder_of(state):
+    inside = [key for key in state if key.startswith("image_encoder.")]
+    return {key.removeprefix("image_encoder."): state[key] for key in inside}
+
+
+FORMS = {
+    "whole, under its key": lambda state: {"model_state_dict": state, "epoch": 3},
+    "whole, plain": lambda state: state,
+    "encoder alone": encoder_of,
+    "encoder alone, under its key": lambda state: {"model_state_dict": encoder_of(state)},
+}
+
+
+@pytest.mark.usefixtures("unknown", "folder")
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_published_form_is_imported(state, tmp_path, form):
+    torch.save(form(state), path := tmp_path / "from_a_stick.pth")
+    assert store.import_file("network", path, trust_first_use=True).read_bytes()
+
+
+MISFITS = {
+    "missing": (lambda state, key: state.pop(key), "missing '{key}'"),
+    "unknown": (
+        lambda state, key: state.update({key + ".more": state[key]}),
+        "unknown '{key}.more'",
+    ),
+    "another shape": (
+        lambda state, key: state.update({key: state[key][None]}),
+        "of another shape '{key}' is",
+    ),
+}
+KEYS = {"whole": "mask_decoder.iou_token.weight", "encoder alone": "neck.0.weight"}
+
+
+@pytest.mark.usefixtures("unknown")
+@pytest.mark.parametrize(("spoil", "told"), MISFITS.values(), ids=MISFITS)
+@pytest.mark.parametrize(("form", "key"), KEYS.items(), ids=KEYS)
+def test_import_that_does_not_fit_is_refused_by_key_and_leaves_nothing(
+    folder, state, tmp_path, spoil, told, form, key
+):
+    state = encoder_of(state) if form == "encoder alone" else dict(state)
+    spoil(state, key)
+    torch.save(state, path := tmp_path / "from_a_stick.pth")
+    with pytest.raises(InputError, match=r"^network\.pth does not hold") as caught:
+        store.import_file("network", path, trust_first_use=True)
+    assert told.format(key=key) in str(caught.value)
+    assert files_in(folder) == []
+
+
+@pytest.mark.usefixtures("unknown")
+def test_an_import_that_misses_much_names_some_of_it(folder, state, tmp_path):
+    first = "image_encoder.patch_embed.proj.weight"
+    torch.save({first: state[first]}, path := tmp_path / "from_a_stick.pth")
+    with pytest.raises(InputError, match=r"missing '.*', '.*', '.*' and \d+ more; choose the file"):
         store.import_file("network", path, trust_first_use=True)
     assert files_in(folder) == []
 

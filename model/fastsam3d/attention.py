@@ -130,7 +130,9 @@ def relative_bias(q: Tensor, tables: AxisTables, grid: int) -> Tensor:
         grid: tokens along a side.
     """
     q = _on_grid(q, grid)
-    return _sum_of_terms(*_bias_terms(q, q, tables))
+    bias = q.new_empty(*q.shape[:2], grid**3, grid**3)
+    _write_sum(bias, *_bias_terms(q, q, tables))
+    return bias
 
 
 def windowed_attention(
@@ -156,8 +158,9 @@ def windowed_attention(
     missing = (len(tables.d) + 1) // 2 - grid
     pad = padding.q[:, None, None, None].expand(len(q), -1, grid, grid, missing, -1)
     a, b, c = _bias_terms(q_grid, torch.cat([q_grid, pad], 4), tables)
-    inside = _sum_of_terms(a[..., :grid], b[..., :grid, :grid], c[..., :grid, :grid])
-    bias = torch.cat([inside, _log_sum_of_padding(a, b, c, grid)], -1)
+    bias = q.new_empty(*q.shape[:3], grid**3 + 1)
+    _write_sum(bias[..., :-1], a[..., :grid], b[..., :grid, :grid], c[..., :grid, :grid])
+    bias[..., -1] = _log_sum_of_padding(a, b, c, grid)
     k, v = (_append(x, extra) for x, extra in ((k, padding.k), (v, padding.v)))
     return dense_attention(q, k, v, bias)
 
@@ -211,21 +214,25 @@ def _by_offset(table: Tensor) -> Tensor:
     return table[side[:, None] - side + len(side) - 1]
 
 
-def _sum_of_terms(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    keys = b[..., :, None, :] + c[..., None, :, :]  # (B, heads, d, h, d', h', w')
-    bias = a[..., None, None, :] + keys[:, :, :, :, None]
-    return bias.flatten(5).flatten(2, 4)
+def _write_sum(bias: Tensor, a: Tensor, b: Tensor, c: Tensor) -> None:
+    """Write the sum of the terms of `_bias_terms` to (B, heads, g³, g³), in two runs over it."""
+    grid = a.shape[2]
+    by_key = b[..., None, :].expand(*b.shape[:-1], grid, -1)  # (B, heads, d, h, d', h', w')
+    by_query = a[..., None, :] + c[:, :, :, :, None]  # (B, heads, d, h, w, h', w')
+    out = bias.view(*bias.shape[:2], *(grid,) * 4, -1)
+    out.copy_(by_key.flatten(5)[:, :, :, :, None])
+    out += by_query.flatten(5)[..., None, :]
 
 
 def _log_sum_of_padding(a: Tensor, b: Tensor, c: Tensor, grid: int) -> Tensor:
-    """Return log C, (B, heads, g³, 1): padded are w' >= g, and of the rest d' >= g or h' >= g."""
+    """Return log C, (B, heads, g³): padded are w' >= g, and of the rest d' >= g or h' >= g."""
     b_in, b_out = b[..., :grid, :].logsumexp(-2), b[..., grid:, :].logsumexp(-2)
     c_in, c_out = c[..., :grid, :].logsumexp(-2), c[..., grid:, :].logsumexp(-2)
     c_all = torch.logaddexp(c_in, c_out)
     some = torch.logaddexp(b_out + c_all, b_in + c_out)
     every = torch.logaddexp(b_in, b_out) + c_all
     weight = torch.cat([some[..., :grid], every[..., grid:]], -1)  # (B, heads, d, h, w')
-    return (a + weight[..., None, :]).logsumexp(-1).flatten(2)[..., None]
+    return (a + weight[..., None, :]).logsumexp(-1).flatten(2)
 
 
 class Forms(NamedTuple):

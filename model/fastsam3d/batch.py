@@ -8,19 +8,31 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .folders import make_folder
 from .images import read_volume
 from .manifest import Row, read_manifest
 from .masks import MASK_SUFFIXES, write_mask, write_whole
 from .points import check_targets, in_ras, read_targets
-from .segment import Engine, Found
+from .segment import Engine, Found, segment_targets
 
 RESULTS = "results.csv"
 
-_COLUMNS = ("case", "object", "label", "clicks", "voxels", "volume_ml", "confidence", "note")
+_COLUMNS = (
+    "case",
+    "object",
+    "label",
+    "clicks",
+    "voxels",
+    "volume_ml",
+    "confidence",
+    "uncertainty",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,6 @@ def run_jobs(
     Raises:
         InputError: the network cannot be loaded, or the results cannot be written.
     """
-    _make_folder(jobs[0].output.parent)
     results = []
     for job in jobs:
         results.append(_resumed(job) or _run(job, engine))
@@ -108,21 +119,14 @@ def _points_column(path: Path) -> dict[str, str]:
         }
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"Cannot make the folder {folder}: {error.strerror}; choose another."
-        ) from error
-
-
 def _run(job: Job, engine: Engine) -> Done:
+    engine.load()
+    make_folder(job.output.parent)
     try:
         volume = read_volume(job.image)
         targets = [in_ras(target, volume.ijk_to_ras) for target in read_targets(job.points)]
         check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras)
-        outcome = engine.segment(volume, targets)
+        outcome = engine.run(partial(segment_targets, volume=volume, targets=targets))
     except InputError as error:
         return Done(job.case, error=str(error))
     names = [target.name for target in targets]
@@ -152,7 +156,14 @@ def _write_table(path: Path, results: list[Done]) -> None:
 
 def _lines(result: Done) -> Iterator[tuple[Any, ...]]:
     if result.error:
-        yield (result.case, "", "", "", "", "", "", result.error)
+        yield (result.case, *[""] * (len(_COLUMNS) - 2), result.error)
     for one in result.objects:
-        figures = (one.label, one.clicks, one.voxels, one.volume_ml, one.confidence)
+        figures = (
+            one.label,
+            one.clicks,
+            one.voxels,
+            one.volume_ml,
+            one.confidence,
+            one.uncertainty,
+        )
         yield (result.case, one.name, *figures, one.message)

@@ -7,7 +7,7 @@ nothing.
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import packing, registry, store
+from .config import PRESETS
 from .errors import InputError
 
 ENCODER = "image_encoder."
@@ -22,7 +23,8 @@ ENCODER_MARK = "patch_embed.proj.weight"
 DECODER_PRESET = "sam-med3d"
 """An encoder alone is used with this network's prompt encoder and mask decoder."""
 
-_HINT = "choose the preset that the file was made for"
+_NAMED = 3
+"""Keys that an error names of each kind of misfit."""
 
 
 class _Discarded:
@@ -48,16 +50,14 @@ STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 """What published files hold beside what torch lets in by itself: options, NumPy's numbers."""
 
 
-def load_state(
-    preset: str, checkpoint: Path | None = None, *, decoder: Path | None = None
-) -> dict[str, Tensor]:
+def load_state(preset: str, checkpoint: Path | None = None) -> dict[str, Tensor]:
     """Read the weights of a network, under the checkpoint's own keys.
+
+    To an encoder alone, the prompt encoder and the mask decoder of SAM-Med3D are joined.
 
     Args:
         preset: the network's name.
         checkpoint: a file to read in place of the registry's.
-        decoder: if the file holds an encoder alone, a whole network's file to take the prompt
-            encoder and the mask decoder from; by default SAM-Med3D's from the registry.
 
     Returns:
         float32 tensors, not yet checked against the network: see `check_state`.
@@ -69,12 +69,15 @@ def load_state(
     state = read_state(path)
     if ENCODER_MARK not in state:
         return state
-    whole = read_state(decoder or _decoder_beside(path))
-    return join_encoder(state, whole)
+    return join_encoder(state, read_state(_decoder_beside(path)))
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path, *, known_as: str = "") -> dict[str, Tensor]:
     """Read one file of weights, `.safetensors` or a `.pth` of any published form.
+
+    Args:
+        path: of the file.
+        known_as: what an error calls the file; its name by default.
 
     Returns:
         float32 tensors under the file's own keys.
@@ -84,9 +87,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise InputError(f"There is no file of weights {path}; check the path.")
+    name = known_as or path.name
     return {
         key: value.float() if value.is_floating_point() else value
-        for key, value in _tensors_of(_parse(path), path).items()
+        for key, value in _tensors_of(_parse(path, name), name).items()
     }
 
 
@@ -96,18 +100,41 @@ def join_encoder(encoder: Mapping[str, Tensor], whole: Mapping[str, Tensor]) -> 
     return ours | {key: value for key, value in whole.items() if not key.startswith(ENCODER)}
 
 
-def check_published(state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse a file that holds the weights of something else.
+def check_published(state: Mapping[str, Tensor], preset: str, name: str) -> None:
+    """Refuse a file that does not hold a published network, whole or its encoder alone.
+
+    Args:
+        state: the file's weights.
+        preset: the network's name.
+        name: the file's.
 
     Raises:
-        InputError: neither SAM-Med3D's nor FastSAM3D's encoder is in it.
+        InputError: names what is missing, unknown or of another shape.
     """
     if ENCODER_MARK not in state and ENCODER + ENCODER_MARK not in state:
         first = next(iter(state), "nothing")
         raise InputError(
-            f"{path.name} holds no SAM-Med3D or FastSAM3D network (its first key is {first!r}); "
+            f"{name} holds no SAM-Med3D or FastSAM3D network (its first key is {first!r}); "
             "choose the file that the network's authors publish."
         )
+    expected = expected_shapes(preset)
+    if ENCODER_MARK in state:
+        inside = (key for key in expected if key.startswith(ENCODER))
+        expected = {key.removeprefix(ENCODER): expected[key] for key in inside}
+    if misfits := "; ".join(_misfits(state, expected)):
+        raise InputError(
+            f"{name} does not hold the network {preset}: {misfits}; choose the file that the "
+            "network's authors publish."
+        )
+
+
+def expected_shapes(preset: str) -> dict[str, tuple[int, ...]]:
+    """Return a network's keys with their shapes, without making its weights."""
+    from .model import build  # it imports this module
+
+    with torch.device("meta"):
+        network = build(PRESETS[preset])
+    return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 
 
 def check_state(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -118,18 +145,32 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, .
         expected: the network's keys with their shapes.
 
     Raises:
-        InputError: names the first key that is unknown, missing or of another shape.
+        InputError: names what is missing, unknown or of another shape.
     """
-    for key in state:
-        if key not in expected:
-            raise InputError(f"The weights hold {key!r}, which the network has not; {_HINT}.")
-    for key, shape in expected.items():
-        if key not in state:
-            raise InputError(f"The weights lack {key!r}, which the network needs; {_HINT}.")
-        if (got := tuple(state[key].shape)) != shape:
-            raise InputError(
-                f"The weights hold {key!r} of shape {got}, the network needs {shape}; {_HINT}."
-            )
+    if misfits := "; ".join(_misfits(state, expected)):
+        raise InputError(
+            f"The weights do not fit the network: {misfits}; choose the preset that the file was "
+            "made for."
+        )
+
+
+def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    if missing := [repr(key) for key in expected if key not in state]:
+        yield f"missing {_some(missing)}"
+    if unknown := [repr(key) for key in state if key not in expected]:
+        yield f"unknown {_some(unknown)}"
+    shapes = {key: tuple(value.shape) for key, value in state.items() if key in expected}
+    if wrong := [
+        f"{key!r} is {got}, not {expected[key]}"
+        for key, got in shapes.items()
+        if got != expected[key]
+    ]:
+        yield f"of another shape {_some(wrong)}"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - _NAMED
+    return ", ".join(texts[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _decoder_beside(path: Path) -> Path:
@@ -141,7 +182,7 @@ def _decoder_beside(path: Path) -> Path:
         ) from error
 
 
-def _parse(path: Path) -> Any:
+def _parse(path: Path, name: str) -> Any:
     try:
         if path.suffix == ".safetensors":
             return packing.load_weights(path)
@@ -149,7 +190,7 @@ def _parse(path: Path) -> Any:
             mapped = zipfile.is_zipfile(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # a damaged pickle raises whatever its bytes happen to spell
-        raise InputError(f"{path.name} was refused: {_reason(error)}.") from error
+        raise InputError(f"{name} was refused: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -159,15 +200,15 @@ def _reason(error: Exception) -> str:
     return "it is truncated, damaged or no file of weights; get it again"
 
 
-def _tensors_of(document: Any, path: Path) -> dict[str, Tensor]:
+def _tensors_of(document: Any, name: str) -> dict[str, Tensor]:
     if isinstance(document, dict) and "model_state_dict" in document:
         document = document["model_state_dict"]
     if not isinstance(document, dict) or not document:
-        raise InputError(f"{path.name} holds no weights, but {type(document).__name__}.")
+        raise InputError(f"{name} holds no weights, but {type(document).__name__}.")
     for key, value in document.items():
         if not isinstance(value, Tensor):
             raise InputError(
-                f"{path.name} holds {key!r} where weights were expected; "
+                f"{name} holds {key!r} where weights were expected; "
                 "they should be at its top or under 'model_state_dict'."
             )
     return document

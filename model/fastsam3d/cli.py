@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from . import __version__
+from .cli_weights import weights_app
 from .errors import InputError
 
 app = typer.Typer(
@@ -16,7 +17,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-weights_app = typer.Typer(help="The networks' weights: list, get, import, remove.")
 app.add_typer(weights_app, name="weights", no_args_is_help=True)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -31,8 +31,16 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="fastsam3d")
     except InputError as error:
-        typer.echo(f"fastsam3d: {' '.join(str(error).split())}", err=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        _refuse(
+            f"Cannot use {error.filename or 'a file'}: {error.strerror or error}; choose another."
+        )
+
+
+def _refuse(reason: str) -> NoReturn:
+    typer.echo(f"fastsam3d: {' '.join(reason.split())}", err=True)
+    sys.exit(2)
 
 
 def _version(*, wanted: bool) -> None:
@@ -78,10 +86,36 @@ def segment(
         str | None,
         typer.Option(metavar="X,Y,Z,X,Y,Z", help="Two corners of the region to stay in."),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MASK",
+            help="A mask on the scan's grid to go on from; of several objects, labels 1, 2, ….",
+        ),
+    ] = None,
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Keep only the pieces with a point on the object.")
+    ] = False,
+    fill_holes: Annotated[
+        bool, typer.Option("--fill-holes", help="Fill cavities inside the object.")
+    ] = False,
+    smooth: Annotated[
+        float, typer.Option(metavar="VOXELS", help="Round the surface; 1 is a little, 3 is a lot.")
+    ] = 0.0,
+    ct_clamp: Annotated[
+        bool,
+        typer.Option("--ct-clamp", help="Clamp to -1000 to 1000 HU first, as for sam-med3d on CT."),
+    ] = False,
     series: Annotated[
         str | None, typer.Option(help="Number or UID of the DICOM series, if there are several.")
     ] = None,
     preview: Annotated[Path | None, typer.Option(help="Also a picture of it: a .png file.")] = None,
+    uncertainty_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also how likely each voxel belongs to an object, 0 to 1: .nii.gz or .nrrd."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     preset: Preset = _DEFAULT,
     checkpoint: Checkpoint = None,
@@ -94,6 +128,7 @@ def segment(
     begins with out, exclude, negative or background lies beside the object.
     """
     from . import request
+    from .postprocess import Postprocessing
     from .segment import Engine
 
     request.segment(
@@ -106,10 +141,15 @@ def segment(
             name=name,
             spacing_mm=spacing,
             roi=roi,
+            start_from=start_from,
+            postprocessing=Postprocessing(
+                keep_clicked=largest, fill_holes=fill_holes, smooth_voxels=smooth
+            ),
             series=series,
             preview=preview,
+            uncertainty_map=uncertainty_map,
         ),
-        Engine(preset, checkpoint, device),
+        Engine(preset, checkpoint, device, ct_clamp=ct_clamp),
         as_json=as_json,
     )  # fmt: skip
 
@@ -228,47 +268,3 @@ def doctor(preset: Preset = _DEFAULT, device: Device = "auto") -> None:
     from . import commands
 
     raise typer.Exit(0 if commands.doctor(preset, device) else 1)
-
-
-@weights_app.command("list")
-def list_weights() -> None:
-    """List the weights there are, and which are installed."""
-    from . import commands
-
-    commands.list_weights()
-
-
-@weights_app.command("get")
-def get_weights(
-    name: str,
-    trust_first_use: Annotated[
-        bool, typer.Option(help="Accept a file of which no hash is known yet.")
-    ] = False,
-) -> None:
-    """Download weights and check them."""
-    from . import store
-
-    typer.echo(str(store.get(name, trust_first_use=trust_first_use)))
-
-
-@weights_app.command("import")
-def import_weights(
-    name: str,
-    path: Path,
-    trust_first_use: Annotated[
-        bool, typer.Option(help="Accept a file of which no hash is known yet.")
-    ] = False,
-) -> None:
-    """Take weights from a file that you got by other means, after checking it."""
-    from . import store
-
-    typer.echo(str(store.import_file(name, path, trust_first_use=trust_first_use)))
-
-
-@weights_app.command("remove")
-def remove_weights(name: str) -> None:
-    """Delete installed weights."""
-    from . import store
-
-    store.remove(name)
-    typer.echo(f"{name} is removed.")

@@ -3,11 +3,10 @@
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import dense_attention
-from .layers import MLP, ChannelNorm, merge_heads, split_heads
+from .layers import MLP, Activation, ChannelNorm, Linear, merge_heads, split_heads
 
 MASKS = 4
 """Mask tokens: the first for one mask, the others for three that differ."""
@@ -20,10 +19,10 @@ class TokenAttention(nn.Module):
         super().__init__()
         inner = width // downsample
         self.heads = heads
-        self.q_proj = nn.Linear(width, inner)
-        self.k_proj = nn.Linear(width, inner)
-        self.v_proj = nn.Linear(width, inner)
-        self.out_proj = nn.Linear(inner, width)
+        self.q_proj = Linear(width, inner)
+        self.k_proj = Linear(width, inner)
+        self.v_proj = Linear(width, inner)
+        self.out_proj = Linear(inner, width)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return (B, N, C) for queries (B, N, C), keys and values (B, M, C)."""
@@ -48,7 +47,7 @@ class TwoWayLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.cross_attn_token_to_image = TokenAttention(width, heads, downsample)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = MLP(width, mlp_dim, nn.ReLU)
+        self.mlp = MLP(width, mlp_dim, "relu")
         self.norm3 = nn.LayerNorm(width)
         self.norm4 = nn.LayerNorm(width)
         self.cross_attn_image_to_token = TokenAttention(width, heads, downsample)
@@ -126,13 +125,13 @@ class MLPHead(nn.Module):
     def __init__(self, width: int, hidden: int, out: int) -> None:
         super().__init__()
         sizes = (width, hidden, hidden, out)
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+        activations: tuple[Activation, ...] = ("relu", "relu", "none")
+        layers = zip(pairwise(sizes), activations, strict=True)
+        self.layers = nn.Sequential(*(Linear(*pair, activation) for pair, activation in layers))
 
     def forward(self, x: Tensor) -> Tensor:
         """Bring (..., width) to (..., out)."""
-        for layer in self.layers[:-1]:
-            x = F.relu(layer(x))
-        out: Tensor = self.layers[-1](x)
+        out: Tensor = self.layers(x)
         return out
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from .attention import FUSED, AxisTables, Forms, Padding, relative_bias
 from .config import AttentionKind, ModelConfig
-from .layers import MLP, ChannelNorm, merge_heads, split_heads
+from .layers import MLP, ChannelNorm, Linear, PatchConv, merge_heads, split_heads
 
 
 class Attention(nn.Module):
@@ -23,8 +23,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.sparse, self.segment, self.ratio = heads, sparse, segment, ratio
         self.forms = FUSED
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width)
+        self.proj = Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the input's shape."""
@@ -114,12 +114,12 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, width: int, stride: int) -> None:
         super().__init__()
-        self.proj = nn.Conv3d(1, width, stride, stride)
+        self.proj = PatchConv(width, stride)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return (B, d, h, w, C)."""
         tokens: Tensor = self.proj(image)
-        return tokens.movedim(1, -1).contiguous()
+        return tokens
 
 
 def neck(width: int, channels: int) -> nn.Sequential:

@@ -16,13 +16,13 @@ import numpy as np
 
 from .clicks import Click, Mask, Strategy, next_click, paired_rng
 from .errors import InputError
+from .folders import make_folder
 from .images import read_labels, write_mask
 from .masks import MASK_SUFFIXES
 from .methods import Method
 from .metrics import Truth
 from .plan import Scan, Task, plan
 from .results import ObjectResult, Records
-from .summary import summarise as summarise
 
 Progress = Callable[[int, int, ObjectResult], None]
 T = TypeVar("T")
@@ -130,18 +130,18 @@ def score_masks(
     manifest: Path,
     masks: Path,
     *,
-    name: str | None = None,
     limit: int | None = None,
     split: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[ObjectResult]:
     """Score masks that were made elsewhere: one value an object, as after one click.
 
+    Whatever made them is called by the folder's name.
+
     Args:
         manifest: the CSV file, or its folder.
         masks: folder of `CASE_VALUE.nii.gz` masks or `CASE.nii.gz` label maps (or .nrrd, .mha).
             A missing file and one on another grid count as failures, with score 0.
-        name: of whatever made them; the folder's name by default.
         limit: at most so many objects, spread over folders and images.
         split: only rows of this split.
         on_progress: called with the number of results so far, of all, and the newest.
@@ -160,7 +160,7 @@ def score_masks(
         mask, course.failure = _attempt(partial(_load, masks, task, scan))
         if mask is not None:
             course.score(mask, truth)
-        results.append(course.result(name or masks.name, task, truth, Settings(clicks=1)))
+        results.append(course.result(masks.resolve().name, task, truth, Settings(clicks=1)))
         if on_progress is not None:
             on_progress(len(results), len(tasks), results[-1])
     return results
@@ -233,7 +233,7 @@ def _stem(task: Task) -> str:
 
 
 def _save(mask: Mask, folder: Path, task: Task, scan: Scan) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_mask(folder / f"{_stem(task)}_{task.label.value}.nii.gz", mask, scan.ijk_to_ras)
 
 

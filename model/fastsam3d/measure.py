@@ -10,6 +10,7 @@ from .clicks import Strategy
 from .console import progress, said
 from .errors import InputError
 from .evaluate import Progress, evaluate, score_masks
+from .folders import make_folder
 from .methods import SessionMethod
 from .plan import plan
 from .results import ObjectResult
@@ -48,8 +49,6 @@ def run(asked: Measurement, engine: Engine) -> None:
     Raises:
         InputError: an unusable manifest, image or folder, or weights that are missing.
     """
-    if asked.output is not None:
-        _make_folder(asked.output)
     chosen = plan(asked.manifest, limit=asked.limit, split=asked.split)
     tools = 0 if asked.masks is not None else len(asked.against)
     with progress(len(chosen.tasks) * (1 + tools)) as advance:
@@ -69,6 +68,9 @@ def _results(asked: Measurement, engine: Engine, on_progress: Progress) -> list[
             split=asked.split,
             on_progress=on_progress,
         )
+    engine.load()
+    for folder in filter(None, (asked.output, asked.save_masks)):
+        make_folder(folder)
     path = engine.checkpoint or path_of(engine.preset)
     name = f"{path.stem} {sha256(path.read_bytes()).hexdigest()[:8]}"
     tools = [TOOLS[tool]() for tool in asked.against]
@@ -86,12 +88,3 @@ def _results(asked: Measurement, engine: Engine, on_progress: Progress) -> list[
             on_progress=on_progress,
         )
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"Cannot make the folder {folder}: {error.strerror}; choose another."
-        ) from error

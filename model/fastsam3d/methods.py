@@ -1,15 +1,13 @@
 """What can be evaluated: anything that turns clicks on a volume into masks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .clicks import Mask, Voxel
-
-Affine = NDArray[np.float64]
+from .segment import Affine, ClickSession, OpenSession
 
 
 class Method(Protocol):
@@ -26,26 +24,12 @@ class Method(Protocol):
         """Add a click and return the mask, of the volume's shape."""
 
 
-class ClickSession(Protocol):
-    """What a `SessionMethod` needs of a session; `fastsam3d.session.Session` is one."""
-
-    @property
-    def mask(self) -> Mask:
-        """Return the mask so far."""
-
-    def click(self, point: Any, *, positive: bool = True, space: Any = "ras") -> Any:
-        """Add a click."""
-
-    def reset(self) -> Any:
-        """Forget the clicks and the mask."""
-
-
 @dataclass
 class SessionMethod:
     """Evaluate sessions; the objects of one image share one, so that its embeddings are kept."""
 
     name: str
-    open_session: Callable[[NDArray[Any], Affine], ClickSession]
+    open_session: OpenSession
     _volume: NDArray[Any] | None = field(default=None, init=False, repr=False)
     _session: ClickSession | None = field(default=None, init=False, repr=False)
 

@@ -264,7 +264,7 @@ def load_model(
     weights = {key: value.detach().float() for key, value in state_dict.items()}
     model.load_state_dict(weights, assign=True)
     model = model.to(where).requires_grad_(requires_grad=False).eval()
+    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     if isinstance(model, CompactNetwork):
-        model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         model.in_bfloat16 = has_fast_bfloat16(where)
     return model

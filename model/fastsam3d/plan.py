@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .clicks import Spacing
 from .errors import InputError
-from .geometry import kji_to_ras, spacing_of
+from .geometry import spacing_of
+from .grids import grid_text, same_grid
 from .images import Volume, read_labels, read_volume
 from .manifest import Label, Row, read_manifest
 from .metrics import Truth
@@ -51,8 +52,8 @@ class Scan:
         self.case = row.case
         if not same_grid(self._labels, self._image):
             raise InputError(
-                f"The label map of {row.case} ({_grid(self._labels)}) is not on its image's grid "
-                f"({_grid(self._image)}); resample the labels, by nearest neighbour."
+                f"The label map of {row.case} ({grid_text(self._labels)}) is not on its image's "
+                f"grid ({grid_text(self._image)}); resample the labels, by nearest neighbour."
             )
 
     @property
@@ -90,13 +91,7 @@ class Scan:
         return same_grid(other, self._image)
 
 
-def plan(
-    manifest: Path,
-    *,
-    limit: int | None = None,
-    split: str | None = None,
-    smallest: int = SMALLEST_OBJECT,
-) -> Plan:
+def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) -> Plan:
     """List the objects of a manifest that count.
 
     Voxels are counted in the label map where the manifest does not give them.
@@ -106,7 +101,6 @@ def plan(
         limit: at most so many objects: one of each folder's first image, then of its second;
             once each image has given one, a second of each.
         split: only rows of this split.
-        smallest: number of voxels under which an object is left out.
 
     Raises:
         InputError: the manifest or a label map cannot be read, or no object is left.
@@ -116,32 +110,24 @@ def plan(
     tasks: list[list[Task]] = []
     left_out: list[tuple[str, str]] = []
     for row in read_manifest(manifest, split=split):
-        labels, notes = _objects(row, smallest)
+        labels, notes = _objects(row)
         tasks.append([Task(row, label) for label in labels])
         left_out += [(row.case, note) for note in notes]
     chosen = _spread(tasks, limit)
     if not chosen:
-        raise InputError(f"{manifest} holds no object of {smallest} voxels or more; add labels.")
+        raise InputError(
+            f"{manifest} holds no object of {SMALLEST_OBJECT} voxels or more; add labels."
+        )
     return Plan(chosen, tuple(left_out))
 
 
-def same_grid(volume: Volume, other: Volume) -> bool:
-    """Tell whether two volumes have the same voxels, to a tenth of one."""
-    shape = np.array(volume.array_kji.shape)
-    if tuple(shape) != other.array_kji.shape:
-        return False
-    corners = np.indices((2, 2, 2)).reshape(3, 8).T * (shape - 1)
-    apart = kji_to_ras(corners, volume.ijk_to_ras) - kji_to_ras(corners, other.ijk_to_ras)
-    return bool(np.abs(apart).max() <= 0.1 * spacing_of(other.ijk_to_ras).min())
-
-
-def _objects(row: Row, smallest: int) -> tuple[list[Label], list[str]]:
+def _objects(row: Row) -> tuple[list[Label], list[str]]:
     if row.image is None or row.label is None:
         return [], ["no image" if row.image is None else "no label map"]
     labels = row.labels
     if not labels or any(label.voxels is None for label in labels):
         labels = _counted(row)
-    kept = [label for label in labels if (label.voxels or 0) >= smallest]
+    kept = [label for label in labels if (label.voxels or 0) >= SMALLEST_OBJECT]
     small = [label for label in labels if label not in kept]
     return kept, [f"{_named(label)}: {label.voxels} voxels" for label in small]
 
@@ -171,9 +157,3 @@ def _labels_of(row: Row) -> Volume:
 
 def _named(label: Label) -> str:
     return f"label {label.value} ({label.name})" if label.name else f"label {label.value}"
-
-
-def _grid(volume: Volume) -> str:
-    size = " x ".join(str(n) for n in volume.array_kji.shape[::-1])
-    mm = " x ".join(f"{n:.3g}" for n in spacing_of(volume.ijk_to_ras))
-    return f"{size} voxels of {mm} mm"

@@ -13,6 +13,7 @@ from .errors import InputError
 from .geometry import Box
 from .images import Volume
 from .points import Target
+from .postprocess import Postprocessing
 
 Affine = NDArray[np.float64]
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class ClickSession(Protocol):
 
     spacing_mm: float
     region: Box | None
+    postprocessing: Postprocessing
     message: str
 
     @property
@@ -41,8 +43,42 @@ class ClickSession(Protocol):
     def reset(self) -> Any:
         """Forget the clicks and the mask."""
 
+    def start_from(self, mask: NDArray[np.bool_]) -> Any:
+        """Go on from an existing mask, (k, j, i)."""
+
+    def probability(self) -> NDArray[np.float32]:
+        """Estimate how likely each voxel, (k, j, i), belongs to the object."""
+
+    def uncertainty(self) -> float:
+        """Return how undecided the network is: 0 if it is not, towards 1."""
+
 
 OpenSession = Callable[[NDArray[Any], Affine], ClickSession]
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """How a volume is segmented.
+
+    spacing_mm: of the first patch; None leaves it to the session.
+    region: part of the volume to stay in.
+    postprocessing: of the masks.
+    start_kji: label map to go on from, (k, j, i); label 1 is the first object's, 2 the second's.
+    probability: whether to work out the probability map.
+    """
+
+    spacing_mm: float | None = None
+    region: Box | None = None
+    postprocessing: Postprocessing = field(default_factory=Postprocessing)
+    start_kji: NDArray[np.integer[Any]] | None = None
+    probability: bool = False
+
+    def apply(self, session: ClickSession) -> None:
+        """Set up a session."""
+        session.region = self.region
+        session.postprocessing = self.postprocessing
+        if self.spacing_mm is not None:
+            session.spacing_mm = self.spacing_mm
 
 
 @dataclass(frozen=True)
@@ -55,20 +91,33 @@ class Found:
     voxels: int
     volume_ml: float
     confidence: float
+    uncertainty: float
     seconds: float
     message: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The label map of a volume, (k, j, i), 0 outside, and the objects in it."""
+    """The label map of a volume, (k, j, i), 0 outside, and the objects in it.
+
+    probability_kji: how likely each voxel belongs to the likeliest object; None unless asked for.
+    """
 
     labels_kji: NDArray[Any]
     objects: tuple[Found, ...]
+    probability_kji: NDArray[np.float32] | None = None
 
 
-def open_network(preset: str, checkpoint: Path | None, device: str) -> tuple[OpenSession, str]:
+def open_network(
+    preset: str, checkpoint: Path | None, device: str, *, ct_clamp: bool = False
+) -> tuple[OpenSession, str]:
     """Load a network.
+
+    Args:
+        preset: its name.
+        checkpoint: a weights file instead of the registry's.
+        device: auto, cpu, cuda or mps.
+        ct_clamp: whether it sees intensities clamped to -1000 to 1000.
 
     Returns:
         What opens a session with it on a volume, and the device it is on.
@@ -80,6 +129,7 @@ def open_network(preset: str, checkpoint: Path | None, device: str) -> tuple[Ope
     from .session import Session
 
     model = load_model(preset, checkpoint=checkpoint, device=device)
+    model.ct_clamp = ct_clamp
     return lambda volume_kji, ijk_to_ras: Session(model, volume_kji, ijk_to_ras), str(model.device)
 
 
@@ -90,31 +140,19 @@ class Engine:
     preset: str = DEFAULT_PRESET
     checkpoint: Path | None = None
     device: str = "auto"
+    ct_clamp: bool = False
     place: str = ""
     """The device in use."""
     notes: list[str] = field(default_factory=list)
     _open: OpenSession | None = None
 
-    def segment(
-        self,
-        volume: Volume,
-        targets: Sequence[Target],
-        *,
-        spacing_mm: float | None = None,
-        region: Box | None = None,
-        on_click: Callable[[str], Any] | None = None,
-    ) -> Outcome:
-        """Segment a volume; see `segment_targets`."""
-        return self.run(
-            lambda open_session: segment_targets(
-                open_session,
-                volume,
-                targets,
-                spacing_mm=spacing_mm,
-                region=region,
-                on_click=on_click,
-            )
-        )
+    def load(self) -> None:
+        """Load the network unless it is loaded: what hinders that is known before any work.
+
+        Raises:
+            InputError: as `run`.
+        """
+        self.run(lambda _: None)
 
     def run(self, work: Callable[[OpenSession], T]) -> T:
         """Do some work with sessions; begin it again on the CPU if a device's memory is full.
@@ -138,7 +176,9 @@ class Engine:
 
     def _opened(self) -> OpenSession:
         if self._open is None:
-            self._open, self.place = open_network(self.preset, self.checkpoint, self.device)
+            self._open, self.place = open_network(
+                self.preset, self.checkpoint, self.device, ct_clamp=self.ct_clamp
+            )
         return self._open
 
 
@@ -153,9 +193,8 @@ def segment_targets(
     open_session: OpenSession,
     volume: Volume,
     targets: Sequence[Target],
+    options: Options | None = None,
     *,
-    spacing_mm: float | None = None,
-    region: Box | None = None,
     on_click: Callable[[str], Any] | None = None,
 ) -> Outcome:
     """Segment one object after the other; where two overlap, the earlier keeps its voxels.
@@ -164,27 +203,30 @@ def segment_targets(
         open_session: makes a session for a volume.
         volume: the scan.
         targets: points in RAS, inside the volume.
-        spacing_mm: of the first patch; None leaves it to the session.
-        region: part of the volume to stay in.
+        options: how; the session's own ways by default.
         on_click: called with the object's name after each click.
     """
+    options = options or Options()
     session = open_session(volume.array_kji, volume.ijk_to_ras)
-    session.region = region
-    if spacing_mm is not None:
-        session.spacing_mm = spacing_mm
+    options.apply(session)
+    likely = np.zeros(volume.array_kji.shape, np.float32) if options.probability else None
     labels = np.zeros(volume.array_kji.shape, np.uint8 if len(targets) < 256 else np.uint16)
     objects = []
     for label, target in enumerate(targets, start=1):
         began = perf_counter()
         session.reset()
+        if options.start_kji is not None:
+            session.start_from(options.start_kji == label)
         for point in target.points:
             session.click(point.position, positive=point.positive)
             if on_click is not None:
                 on_click(target.name)
         own = session.mask & (labels == 0)
         labels[own] = label
+        if likely is not None:
+            np.maximum(likely, session.probability(), out=likely)
         objects.append(_found(session, target, label, own, volume, perf_counter() - began))
-    return Outcome(labels, tuple(objects))
+    return Outcome(labels, tuple(objects), likely)
 
 
 def _found(
@@ -204,6 +246,7 @@ def _found(
         voxels=voxels,
         volume_ml=round(voxels * volume.voxel_ml, 3),
         confidence=round(float(session.confidence), 3),
+        uncertainty=round(session.uncertainty(), 3),
         seconds=round(seconds, 3),
         message=session.message or empty,
     )

@@ -14,6 +14,9 @@ from scipy.stats import wilcoxon
 BETTER_BELOW = 0.01
 """p under which a difference counts."""
 
+_DRAWS = 2000
+_INTERVAL = (0.025, 0.975)
+
 
 @dataclass(frozen=True)
 class Patients:
@@ -60,14 +63,9 @@ class Comparison:
 
 
 def bootstrap_interval(
-    values: ArrayLike,
-    patients: Patients,
-    *,
-    level: float = 0.95,
-    draws: int = 2000,
-    seed: int = 0,
+    values: ArrayLike, patients: Patients
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bound the set's mean by drawing its patients again, with replacement.
+    """Bound the set's mean, with 95 % confidence, by drawing its patients again, with replacement.
 
     Patients are drawn from the whole set, so that a folder of one patient does not seem certain;
     the folders that a draw misses do not count in it.
@@ -75,23 +73,19 @@ def bootstrap_interval(
     Args:
         values: (N, ...) of objects.
         patients: who they belong to.
-        level: of confidence.
-        draws: number of resampled sets.
-        seed: of the draws.
 
     Returns:
         The lower and the upper bound, each of the shape of one object's values.
     """
     means = patients.means(values)
     count = len(means)
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float64)
+    rng = np.random.default_rng(0)
+    times = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(np.float64)
     member = np.eye(patients.of_patient.max() + 1)[patients.of_patient]  # (P, F)
     weights = times @ member  # (draws, F)
     share = np.divide(times, weights[:, patients.of_patient], where=times > 0, out=times)
     drawn = share @ means.reshape(count, -1) / np.count_nonzero(weights, axis=1)[:, None]
-    tail = (1 - level) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0).reshape(2, *means.shape[1:])
+    low, high = np.quantile(drawn, _INTERVAL, axis=0).reshape(2, *means.shape[1:])
     return low, high
 
 

@@ -115,15 +115,20 @@ def remove(name: str) -> None:
 
 def _install(entry: Entry, candidate: Path) -> Path:
     """Check a file that lies in the store's own file system, then move it into place."""
-    from . import checkpoints
-
     expected, sha256 = _expected(entry), trust.sha256_of(candidate)
     trust.check_hash(entry, sha256, expected, trust.advice_on_candidate(entry, folder()))
-    checkpoints.check_published(checkpoints.read_state(candidate), candidate)
+    _check_content(entry, candidate)
     if expected is None:
         _record(entry, sha256)
     candidate.replace(_place(entry))
     return _place(entry)
+
+
+def _check_content(entry: Entry, candidate: Path) -> None:
+    from . import checkpoints
+
+    state = checkpoints.read_state(candidate, known_as=entry.file)
+    checkpoints.check_published(state, entry.preset, entry.file)
 
 
 def _record(entry: Entry, sha256: str) -> None:

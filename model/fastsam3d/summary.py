@@ -81,12 +81,11 @@ class Summary:
     strategy: str
 
 
-def summarise(results: Iterable[ObjectResult], *, draws: int = 2000) -> Summary:
+def summarise(results: Iterable[ObjectResult]) -> Summary:
     """Summarise each method, and compare the first with each of the others.
 
     Args:
         results: of objects; methods in the order of their first result.
-        draws: of the bootstrap.
 
     Raises:
         InputError: no results, or of different seeds, strategies or numbers of clicks.
@@ -103,7 +102,7 @@ def summarise(results: Iterable[ObjectResult], *, draws: int = 2000) -> Summary:
     shown = tuple(n for n in SHOWN_CLICKS if n <= len(results[0].dice))
     versus = [_versus(groups[0], other, n) for other in groups[1:] for n in shown]
     return Summary(
-        tuple(_method(group, draws) for group in groups),
+        tuple(_method(group) for group in groups),
         tuple(found for found in versus if found is not None),
         shown,
         results[0].seed,
@@ -115,7 +114,7 @@ def _names(results: Sequence[ObjectResult]) -> list[str]:
     return [result.method for result in results]
 
 
-def _method(results: Sequence[ObjectResult], draws: int) -> MethodSummary:
+def _method(results: Sequence[ObjectResult]) -> MethodSummary:
     patients = _patients(results)
     dice = np.array([result.dice for result in results])
     surface = np.array([result.surface_dice for result in results])
@@ -124,9 +123,9 @@ def _method(results: Sequence[ObjectResult], draws: int) -> MethodSummary:
         objects=len(results),
         patients=len(patients.of_patient),
         failures=sum(bool(result.failure) for result in results),
-        dice=_estimates(dice, patients, draws),
-        best_dice=_estimates(np.maximum.accumulate(dice, axis=1), patients, draws),
-        surface_dice=_estimates(surface, patients, draws),
+        dice=_estimates(dice, patients),
+        best_dice=_estimates(np.maximum.accumulate(dice, axis=1), patients),
+        surface_dice=_estimates(surface, patients),
         reach=tuple(_reach(results, patients, target) for target in TARGETS),
         folders=_folders(results),
         first_seconds=_median(result.seconds[:1] for result in results),
@@ -138,8 +137,8 @@ def _patients(results: Sequence[ObjectResult]) -> Patients:
     return Patients.of([(result.folder, result.patient) for result in results])
 
 
-def _estimates(values: NDArray[np.float64], patients: Patients, draws: int) -> tuple[Estimate, ...]:
-    low, high = bootstrap_interval(values, patients, draws=draws)
+def _estimates(values: NDArray[np.float64], patients: Patients) -> tuple[Estimate, ...]:
+    low, high = bootstrap_interval(values, patients)
     bounds = zip(patients.set_mean(values), low, high, strict=True)
     return tuple(Estimate(float(mean), float(a), float(b)) for mean, a, b in bounds)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from .folders import make_folder
 from .results import ObjectResult
 from .stats import BETTER_BELOW
 from .summary import Estimate, MethodSummary, Summary, Versus, summarise
@@ -22,8 +23,12 @@ LeftOut = Sequence[tuple[str, str]]
 def write_report(
     folder: Path, results: Sequence[ObjectResult], left_out: LeftOut = ()
 ) -> tuple[Path, Path, Path]:
-    """Write `report.md`, `objects.csv` and `report.json`, and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write `report.md`, `objects.csv` and `report.json`, and return their paths.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    make_folder(folder)
     summary = summarise(results)
     texts = {
         "report.md": markdown(summary, left_out),

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+SHAPE = (24, 40, 36)
+LONG = "x" * 300 + ".nrrd"
+
+
+def array_of(kind):
+    array = np.random.default_rng(0).normal(0, 20, SHAPE).astype(np.float32)
+    if kind == "NaN":
+        array[3, 3, 3] = np.nan
+    if kind == "infinite":
+        array[3, 3, 3] = np.inf
+    return np.full_like(array, 3) if kind == "constant" else array
+
+
+def bad_image(kind, folder):
+    path = folder / "bad.nrrd"
+    if kind == "not an image":
+        path.write_text("hello")
+    if kind in ("no such file", "not an image"):
+        return path
+    image = sitk.GetImageFromArray(array_of(kind))
+    if kind == "2D":
+        image = image[:, :, 3]
+    if kind == "several frames":
+        image = sitk.JoinSeries([image, image])
+    if kind == "RGB":
+        image = sitk.Compose([sitk.Cast(image, sitk.sitkUInt8)] * 3)
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+BAD_IMAGES = {
+    "no such file": "no file or folder",
+    "2D": "2D image",
+    "several frames": "several frames",
+    "RGB": "colours",
+    "NaN": "NaN or infinite",
+    "infinite": "NaN or infinite",
+    "constant": "is constant",
+    "not an image": "not an image",
+}
+
+
+@pytest.mark.parametrize(("kind", "told"), BAD_IMAGES.items())
+def test_a_bad_image_is_told_in_one_sentence_and_nothing_is_written(
+    run, network, assert_refused, tmp_path, kind, told
+):
+    path = bad_image(kind, tmp_path)
+    before = sorted(tmp_path.iterdir())
+    result = run("segment", path, "--point", "0,0,0", "-o", tmp_path / "m.nii.gz")
+    assert_refused(result, tmp_path, before, told)
+    assert network == []
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+def test_voxels_that_are_no_numbers_are_refused_in_every_format(
+    run, network, assert_refused, tmp_path, suffix
+):
+    array = np.random.default_rng(0).random((8, 9, 10)).astype(np.float32)
+    array[3, 4, 5] = np.nan
+    path = tmp_path / f"bad{suffix}"
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+    result = run("segment", path, "--point", "0,0,0", "-o", tmp_path / "m.nii.gz")
+    assert_refused(result, tmp_path, [path], "1 NaN or infinite")
+
+
+BAD_ARGUMENTS = {
+    "a point outside": (["--point", "500,0,30"], "lies outside the volume"),
+    "only exclude points": (["--point", "-10,0,30,out"], "only exclude points"),
+    "no points": ([], "no points"),
+    "a point that is no number": (["--point", "-10,x,30"], "not three numbers"),
+    "a points file that is not there": (["--points", "nowhere.json"], "no points file"),
+    "unknown coordinates": (["--point", "1,2,3", "--coordinates", "xyz"], "'xyz'"),
+    "both kinds of points": (["--point", "1,2,3", "--points", "a.json"], "one of the two"),
+    "a region outside": (["--point", "-10,0,30", "--roi", "900,0,0,910,1,1"], "no voxel"),
+    "a spacing of nothing": (["--point", "-10,0,30", "--spacing", "0"], "0.1 to 20"),
+    "a surface that cannot be rounded so": (
+        ["--point", "-10,0,30", "--smooth", "-1"],
+        "expected 0 to 10",
+    ),
+    "a smoothing that is no number": (["--point", "-10,0,30", "--smooth", "nan"], "0 to 10"),
+    "a mask to go on from that is not there": (
+        ["--point", "-10,0,30", "--start-from", "nowhere.nii.gz"],
+        "no file or folder nowhere.nii.gz",
+    ),
+    "a map of another kind": (
+        ["--point", "-10,0,30", "--uncertainty-map", "a.png"],
+        ".nii.gz or .nrrd",
+    ),
+    "a map named as a segmentation": (
+        ["--point", "-10,0,30", "--uncertainty-map", "a.seg.nrrd"],
+        "a map is no segmentation",
+    ),
+    "a map where nothing can be written": (
+        ["--point", "-10,0,30", "--uncertainty-map", "nowhere/a.nrrd"],
+        "Cannot write nowhere/a.nrrd",
+    ),
+    "a series of a file": (["--point", "-10,0,30", "--series", "1"], "folder of DICOM files"),
+    "a picture of another kind": (["--point", "-10,0,30", "--preview", "a.gif"], ".png"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "told"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
+def test_bad_arguments_are_told_in_one_sentence_and_nothing_is_written(
+    run, network, assert_refused, image, tmp_path, arguments, told
+):
+    before = sorted(tmp_path.iterdir())
+    result = run("segment", image, *arguments, "-o", tmp_path / "m.nii.gz")
+    assert_refused(result, tmp_path, before, told)
+    assert network == []
+
+
+@pytest.mark.parametrize(
+    "name", ["m.jpg", "nowhere/m.nii.gz", "scan.nii.gz/m.nrrd", "scan.nii.gz", LONG]
+)
+def test_an_unwritable_output_is_told_before_the_network_is_loaded(
+    run, network, assert_refused, image, tmp_path, name
+):
+    content = image.read_bytes()
+    result = run("segment", image, "--point", "-10,0,30", "-o", tmp_path / name)
+    assert_refused(result, tmp_path, [image], "")
+    assert network == []
+    assert image.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("map_name", "told"), [("m.nii.gz", "mask"), ("scan.nii.gz", "image"), ("s.nrrd", "mask")]
+)
+def test_a_map_replaces_neither_the_scan_nor_a_mask(
+    run, network, assert_refused, image, tmp_path, map_name, told
+):
+    content = image.read_bytes()
+    places = ["-o", tmp_path / "m.nii.gz", "--uncertainty-map", tmp_path / map_name]
+    start = ["--start-from", tmp_path / "s.nrrd"]
+    result = run("segment", image, "--point", "-10,0,30", *places, *start)
+    assert_refused(result, tmp_path, [image], f"The map would replace the {told}")
+    assert image.read_bytes() == content
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Needs /dev/full.")
+def test_a_folder_that_takes_no_files_is_told(run, network, assert_refused, image, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    result = run("segment", image, "--point", "-10,0,30", "-o", "/proc/m.nii.gz")
+    assert_refused(result, tmp_path, before, "Cannot write")
+
+
+def test_a_process_tells_bad_input_in_one_line_without_loading_torch(
+    process, assert_refused, tmp_path
+):
+    path = bad_image("2D", tmp_path)
+    done = process("segment", path, "--point", "-1,-2,3", "-o", tmp_path / "m.nii.gz")
+    assert_refused((done.returncode, done.stdout, done.stderr), tmp_path, [path], "is a 2D image")
+
+
+def test_a_damaged_file_is_told_by_a_process_without_noise_from_libraries(
+    process, assert_refused, image, tmp_path
+):
+    image.write_bytes(image.read_bytes()[:-2000])
+    done = process("segment", image, "--point", "-10,0,30", "-o", tmp_path / "m.nii.gz")
+    assert_refused((done.returncode, done.stdout, done.stderr), tmp_path, [image], "cut short")

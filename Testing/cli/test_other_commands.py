@@ -1,0 +1,117 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+import fastsam3d
+
+
+def test_importing_the_command_line_imports_no_torch():
+    modules = "fastsam3d.cli, fastsam3d.commands, fastsam3d.request"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    model = Path(fastsam3d.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(model)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_the_demonstration_shows_a_dice_for_each_click_and_makes_a_picture(run, network, tmp_path):
+    picture = tmp_path / "demo.png"
+    code, out, _ = run("demo", "--organ", "spleen", "--clicks", "1", "-o", picture)
+    assert code == 0
+    assert out.count("on it") + out.count("beside it") == 1
+    assert "Dice 0." in out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_demonstration_refuses_an_organ_that_is_not_there(
+    run, network, assert_refused, tmp_path
+):
+    result = run("demo", "--organ", "heart", "-o", tmp_path / "a.png")
+    assert_refused(result, tmp_path, [], "expected one of liver")
+
+
+@pytest.mark.slow
+def test_the_demonstration_reaches_a_dice_above_085_within_five_clicks(
+    default_weights, process, tmp_path
+):
+    done = process("demo", "-o", tmp_path / "demo.png", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    reached = re.search(r"Dice (0\.\d+) after (\d+) clicks?", done.stdout)
+    assert reached is not None
+    assert float(reached[1]) > 0.85
+    assert int(reached[2]) <= 5
+    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_version_is_told(run):
+    assert run("--version") == (0, f"{fastsam3d.__version__}\n", "")
+
+
+def test_weights_are_listed_and_unknown_ones_refused(run, assert_refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTSAM3D_WEIGHTS", str(tmp_path))
+    code, out, _ = run("weights", "list")
+    assert code == 0
+    assert "sam-med3d" in out
+    for arguments in (
+        ["get", "other"],
+        ["remove", "other"],
+        ["import", "other", tmp_path / "a.pth"],
+    ):
+        assert_refused(run("weights", *arguments), tmp_path, [], "no weights called 'other'")
+
+
+@pytest.fixture
+def manifest(image, tmp_path):
+    labels = np.zeros((24, 40, 36), np.uint8)
+    labels[6:15, 12:22, 15:26] = 1
+    label = sitk.GetImageFromArray(labels)
+    label.CopyInformation(sitk.ReadImage(str(image)))
+    sitk.WriteImage(label, str(tmp_path / "label.nii.gz"))
+    path = tmp_path / "manifest.csv"
+    path.write_text("case,image,label\nA,scan.nii.gz,label.nii.gz\n")
+    return path
+
+
+def test_evaluate_prints_tables_and_keeps_them(run, network, manifest, tmp_path):
+    arguments = ["--clicks", "2", "--against", "region-growing", "-o", tmp_path / "out"]
+    code, out, _ = run("evaluate", manifest, *arguments)
+    assert code == 0
+    assert "| fastsam3d-default " in out
+    assert "| region-growing |" in out
+    assert {"report.md", "objects.csv", "report.json"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+
+
+def test_evaluate_refuses_an_unknown_tool(run, network, assert_refused, tmp_path):
+    result = run("evaluate", tmp_path, "--against", "magic")
+    assert_refused(result, tmp_path, [], "expected one of grow-from-seeds")
+
+
+BAD_EVALUATIONS = {
+    "weights that are not there": (["--checkpoint", "nowhere.pth"], "no file of weights"),
+    "a split that is not there": (["--split", "dev"], "no row with split dev"),
+    "masks that are not there": (["--masks", "nowhere"], "is no folder"),
+    "a limit of nothing": (["--limit", "0"], "limit of 0"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "told"), BAD_EVALUATIONS.values(), ids=BAD_EVALUATIONS)
+def test_evaluate_refuses_bad_input_and_makes_no_folder(
+    run, assert_refused, manifest, tmp_path, arguments, told
+):
+    before = sorted(tmp_path.iterdir())
+    folders = ["-o", tmp_path / "out", "--save-masks", tmp_path / "masks"]
+    result = run("evaluate", manifest, *folders, "--device", "cpu", *arguments)
+    assert_refused(result, tmp_path, before, told)

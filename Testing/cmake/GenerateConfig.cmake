@@ -1,0 +1,1 @@
+standin_record(generate_config)

@@ -1,0 +1,33 @@
+# Stands in for Slicer's macros: each writes down its arguments, refuses what Slicer refuses, and
+# puts files where Slicer puts them, `../` kept. Bytecode and translations are left out.
+set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR "${Slicer_QTSCRIPTEDMODULES_LIB_DIR}")
+
+function(standin_record)
+  list(JOIN ARGN "\t" line)
+  file(APPEND "${CMAKE_BINARY_DIR}/records.txt" "${line}\n")
+endfunction()
+
+function(slicerMacroBuildScriptedModule)
+  standin_record(slicerMacroBuildScriptedModule ${ARGN})
+  cmake_parse_arguments(MY "WITH_GENERIC_TESTS;WITH_SUBDIR;VERBOSE" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(MY_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "Unknown keywords: ${MY_UNPARSED_ARGUMENTS}")
+  endif()
+  foreach(needed NAME SCRIPTS)
+    if(NOT MY_${needed})
+      message(FATAL_ERROR "${needed} is mandatory")
+    endif()
+  endforeach()
+  set(folder "${CMAKE_BINARY_DIR}/${Slicer_QTSCRIPTEDMODULES_LIB_DIR}")
+  foreach(file IN LISTS MY_SCRIPTS MY_RESOURCES)
+    if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
+      message(FATAL_ERROR "Nonexistent file: ${file}")
+    endif()
+    configure_file("${CMAKE_CURRENT_SOURCE_DIR}/${file}" "${folder}/${file}" COPYONLY)
+  endforeach()
+  install(DIRECTORY "${folder}/" DESTINATION "${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}")
+endfunction()
+
+function(slicer_add_python_unittest)
+  standin_record(slicer_add_python_unittest ${ARGN})
+endfunction()
