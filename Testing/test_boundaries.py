@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "prompts": {"layers"},
     "decoder": {"attention", "layers"},
     "geometry": {"errors", "resample"},
-    "resample": set(),
+    "resample": {"trilinear"},
+    "trilinear": set(),
     "clicks": {"geometry"},
     "metrics": {"clicks"},
 }

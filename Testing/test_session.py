@@ -7,43 +7,7 @@ from fastsam3d.errors import InputError
 from fastsam3d.geometry import box_shape
 from fastsam3d.postprocess import Postprocessing
 from fastsam3d.session import Session
-
-
-class BrightNetwork:
-    """Stands in for the model: what is bright at an included point, less excluded balls."""
-
-    patch_size = 32
-    mask_size = 16
-
-    def __init__(self):
-        self.encoded = 0
-        self.previous = []
-
-    def embed_patch(self, patch):
-        self.encoded += 1
-        return patch.reshape(16, 2, 16, 2, 16, 2).mean((1, 3, 5))
-
-    def predict(self, embedding, points, labels, mask_logits):
-        from scipy import ndimage
-
-        self.previous.append(mask_logits)
-        parts, _ = ndimage.label(embedding > 0.5)
-        cells = np.clip(np.asarray(points) / 2, 0, 15).astype(int)
-        kept = [parts[tuple(c)] for c, label in zip(cells, labels, strict=True) if label]
-        inside = np.isin(parts, [part for part in kept if part])
-        grid = np.indices((16,) * 3)
-        for cell, label in zip(cells, labels, strict=True):
-            if not label:
-                inside &= ((grid - cell[:, None, None, None]) ** 2).sum(0) > 9
-        return np.where(inside, 4.0, -4.0).astype(np.float32), 0.9
-
-
-def volume_with(*boxes, shape=(40, 40, 40)):
-    volume = np.zeros(shape, np.float32)
-    for box in boxes:
-        volume[box] = 1
-    return volume
-
+from standins import BrightNetwork, volume_with
 
 BLOCK = np.s_[14:26, 12:24, 16:28]
 
@@ -268,13 +232,6 @@ def test_a_click_after_undo_to_nothing_is_as_a_first_click(network):
     session.click((20, 20, 20))
     np.testing.assert_array_equal(session.mask, first)
     assert session.patch == patch
-
-
-def test_an_object_larger_than_the_network_can_see_is_told(network):
-    long = volume_with(np.s_[4:36, 4:36, :], shape=(40, 40, 400))
-    session = Session(network, long, np.eye(4), spacing_mm=1.0)
-    session.click((200, 20, 20), space="ijk")
-    assert "goes on" in session.message
 
 
 def test_probability_is_there_after_an_edit_by_hand(session):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from fastsam3d.geometry import Patch
-from fastsam3d.zoom import COARSEST_MM, FINEST_MM, Grid, first_patch, next_patch, patch_round
+from fastsam3d.grid import Grid
+from fastsam3d.zoom import first_patch, next_patch, patch_round
 
 GRID = Grid((200, 200, 200), np.eye(4))
 PATCH = Patch((100.0, 100.0, 100.0), 1.0, 64)
@@ -50,12 +51,6 @@ def test_only_the_part_that_was_clicked_counts():
     assert next_patch(PATCH, logits, MIDDLE, GRID) is None
 
 
-def test_spacing_stays_within_what_was_trained_and_what_the_voxels_show():
-    assert GRID.limit(100, 64) <= COARSEST_MM
-    assert GRID.limit(1e-3, 64) == FINEST_MM
-    assert Grid((50, 50, 20), np.diag([3, 3, 5, 1])).limit(1e-3, 64) == 0.75
-
-
 def test_the_first_patch_is_no_larger_than_a_small_volume_needs():
     small = Grid((35, 55, 32), np.eye(4))
     patch = first_patch(np.array([10.0, 20, 10]), small, 1.5, 128)
@@ -65,12 +60,3 @@ def test_the_first_patch_is_no_larger_than_a_small_volume_needs():
 def test_a_patch_round_points_holds_them_all():
     points = np.array([[10.0, 20, 30], [60, 40, 35]])
     assert patch_round(points, GRID, 64).contains(points).all()
-
-
-def test_the_part_of_the_volume_under_a_mask_holds_all_its_voxels():
-    inside = np.zeros((32, 32, 32), bool)
-    inside[4:9, 10:12, 20:30] = True
-    box = GRID.box_of(PATCH, inside)
-    low, high = PATCH.to_ras([[8, 20, 40], [17, 23, 59]])
-    assert [part.start for part in box] <= low[::-1].tolist()
-    assert all(part.stop > end for part, end in zip(box, high[::-1], strict=True))

@@ -13,14 +13,16 @@ from torch.optim.swa_utils import AveragedModel
 from fastsam3d.model import CompactNetwork
 
 PIECE_BYTES = 15_900_000
-MOST_PIECES = 6
+MOST_PIECES = 4
 INDEX = "index.json"
 
 
 @dataclass
 class State:
-    """What goes on learning. Kept: weights in float32, their running average in float16, the
-    optimiser's two moments in bfloat16, steps and seconds."""
+    """What goes on learning. Kept: weights and their running average in float16, steps and seconds.
+
+    The optimiser's moments are not: they are found again while the learning rate warms up.
+    """
 
     network: CompactNetwork
     optimizer: torch.optim.AdamW
@@ -69,30 +71,15 @@ def load_state(folder: Path, state: State) -> None:
     state.network.load_state_dict(_part(tensors, "network"))
     state.average.module.load_state_dict(_part(tensors, "average"))
     state.average.n_averaged.fill_(state.step)
-    _restore_moments(state, _part(tensors, "first"), _part(tensors, "second"))
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
-    tensors = {f"network.{key}": value for key, value in state.network.state_dict().items()}
-    for key, value in state.average.module.state_dict().items():
-        tensors[f"average.{key}"] = value.half()
-    for number, moments in state.optimizer.state_dict()["state"].items():
-        tensors[f"first.{number}"] = moments["exp_avg"].bfloat16()
-        tensors[f"second.{number}"] = moments["exp_avg_sq"].bfloat16()
-    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-
-
-def _restore_moments(state: State, first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
-    moments = {
-        int(number): {
-            "step": torch.tensor(float(state.step)),
-            "exp_avg": first[number].float(),
-            "exp_avg_sq": second[number].float(),
-        }
-        for number in first
+    networks = {"network": state.network, "average": state.average.module}
+    return {
+        f"{name}.{key}": value.detach().half().cpu().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
     }
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -96,12 +96,12 @@ def steps(
     most: int | None,
 ) -> Iterator[Record]:
     """Learn until the deadline, the end of the schedule or after some steps."""
-    started, last = time.monotonic() - state.seconds, state.step + (most or sys.maxsize)
-    while time.monotonic() < deadline and state.step < last:
+    started, first = time.monotonic() - state.seconds, state.step
+    while time.monotonic() < deadline and state.step < first + (most or sys.maxsize):
         progress = config.progress(state.step, state.seconds)
         if progress >= 1:
             break
-        rate = learning_rate(config, state.step, progress)
+        rate = learning_rate(config, state.step - first, progress)
         loss, iou = _learn(state, examples, config, device, rate)
         state.step, state.seconds = state.step + 1, time.monotonic() - started
         yield Record(state.step, state.seconds, loss, iou, rate)
@@ -113,7 +113,7 @@ def _learn(
     random = Random.seeded(config.seed, state.step, device=device)
     batch = make_batch(examples.draw(config.batch, random), config.objects, random)
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["scale"]
     # The cache would keep what the clicks without gradients cast, and cut off the last click's.
     with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
         loss = click_loss(state.network, batch, config.clicks, random)
@@ -158,7 +158,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--resume", type=Path, help="a folder that an earlier run wrote")
     add("--save-seconds", type=float, default=120.0)
     add("--batch", type=int, default=16, help="patches a step")
-    add("--objects", type=int, default=4, help="objects of each patch")
+    add("--objects", type=int, default=8, help="objects of each patch")
     add("--fresh", type=int, default=4, help="new examples a step")
     add("--capacity", type=int, default=8192, help="examples kept; each takes 2.4 MB")
     add("--learning-rate", type=float, default=1e-3)

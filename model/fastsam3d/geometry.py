@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .resample import Order, resample
+from .resample import resample
 
 Box = tuple[slice, slice, slice]
 """Half-open part of a (k, j, i) grid, within it."""
@@ -102,16 +102,15 @@ class Patch:
         volume_kji: NDArray[Any],
         ijk_to_ras: ArrayLike,
         *,
-        order: Order = 1,
         outside: float | None = None,
     ) -> NDArray[np.float32]:
         """Resample the cube, and no more, from a volume with any affine.
 
+        Linearly, and averaged first along the axes of the volume that are finer than the patch.
+
         Args:
             volume_kji: 3D array, memory-mapped or not.
             ijk_to_ras: of that volume.
-            order: 1 interpolates linearly, and averages first along the axes of the volume that
-                are finer than the patch; 0 takes the nearest voxel, for labels.
             outside: value beyond the volume. None: the least value of the part that was read.
 
         Returns:
@@ -125,14 +124,14 @@ class Patch:
                 f"Got an array of shape {volume_kji.shape}; expected one 3D volume (k, j, i)."
             )
         matrix = self._to_kji(ijk_to_ras)
-        spans = self._spans(ijk_to_ras) if order else np.ones(3)
+        spans = self._spans(ijk_to_ras)
         box = self._box(volume_kji.shape, matrix, 3 * spans + 1)
         part = volume_kji[box]
         if outside is None:
             outside = float(part.min()) if part.size else 0.0
         matrix = _shift([-part.start for part in box]) @ matrix
         shape = (self.size,) * 3
-        return resample(part, matrix, shape, order=order, spans=spans.tolist(), outside=outside)
+        return resample(part, matrix, shape, spans=spans.tolist(), outside=outside)
 
     def paste(
         self,

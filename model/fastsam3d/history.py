@@ -26,11 +26,7 @@ class Change:
         """Tell what writing `values` into `box` of a mask changes, in the smallest box."""
         flipped = mask[box] ^ values
         small = bounds(flipped)
-        k, j, i = (
-            slice(outer.start + inner.start, outer.start + inner.stop)
-            for outer, inner in zip(box, small, strict=True)
-        )
-        return cls((k, j, i), zlib.compress(np.packbits(flipped[small]).tobytes(), 1))
+        return cls(nested(box, small), zlib.compress(np.packbits(flipped[small]).tobytes(), 1))
 
     def turn(self, mask: Mask) -> Box:
         """Turn the voxels over in a mask, there or back, and return the box."""
@@ -43,12 +39,22 @@ class Change:
 
 def bounds(mask: Mask) -> Box:
     """Return the smallest box of a mask that holds its true voxels; an empty one if none is."""
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        where = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 0))
-    return box[0], box[1], box[2]
+    planes = _span(mask, (1, 2))
+    rows = _span(mask[planes], (0, 2))
+    return planes, rows, _span(mask[planes, rows], (0, 1))
+
+
+def nested(outer: Box, inner: Box) -> Box:
+    """Return where a box of a box lies."""
+    k, j, i = (
+        slice(a.start + b.start, a.start + b.stop) for a, b in zip(outer, inner, strict=True)
+    )
+    return k, j, i
+
+
+def _span(mask: Mask, across: tuple[int, int]) -> slice:
+    where = np.flatnonzero(mask.any(axis=across))
+    return slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 0)
 
 
 def join(first: Box, second: Box) -> Box:

@@ -1,20 +1,21 @@
-"""Values of one grid at the voxels of another: nearest or trilinear, antialiased, any affine.
+"""Values of one grid at the voxels of another: trilinear, antialiased, any affine.
 
 Where the axes of the two grids are parallel, each axis is resampled by itself with a few weights
 a voxel. The weights are sparse: faster here than dense products, and no threads that spin.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import sparse
+
+from .trilinear import interpolate
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Shape = tuple[int, int, int]
-Order = Literal[0, 1]
 Weights: TypeAlias = "sparse.csr_array[np.float32, tuple[int, int]]"
 
 _EDGE = 0.5 + 1e-6
@@ -27,7 +28,6 @@ def resample(
     matrix: Doubles,
     shape: Shape,
     *,
-    order: Order = 1,
     spans: Sequence[float] = (1, 1, 1),
     outside: float = 0.0,
 ) -> Floats:
@@ -37,7 +37,6 @@ def resample(
         source: 3D array. Its values hold up to half a voxel beyond the outermost centres.
         matrix: (4, 4); maps an output index to an index of `source`, voxel centres to centres.
         shape: of the output.
-        order: 1 interpolates linearly; 0 takes the nearest voxel, and `spans` must be 1.
         spans: for each axis of `source`, how many of its voxels an output voxel covers; where
             that is more than one they are averaged first.
         outside: value of the voxels that lie farther out than half a voxel of `source`.
@@ -46,13 +45,7 @@ def resample(
         return np.full(shape, outside, np.float32)
     matrix = _without_slants(matrix, shape)
     method = resample_parallel if is_parallel(matrix) else resample_oblique
-    values = method(source, matrix, shape, order, spans)
-    for limit, row in zip(source.shape, matrix[:3], strict=True):
-        index = _positions(row, shape)
-        beyond = (index < -_EDGE) | (index > limit - 1 + _EDGE)
-        if beyond.any():
-            np.copyto(values, np.float32(outside), where=beyond)
-    return values
+    return method(source, matrix, shape, spans, outside)
 
 
 def is_parallel(matrix: Doubles) -> bool:
@@ -85,58 +78,67 @@ def _without_slants(matrix: Doubles, shape: Shape) -> Doubles:
 
 
 def resample_parallel(
-    source: NDArray[Any], matrix: Doubles, shape: Shape, order: Order, spans: Sequence[float]
+    source: NDArray[Any], matrix: Doubles, shape: Shape, spans: Sequence[float], outside: float
 ) -> Floats:
-    """Interpolate axis by axis, with edge values held: for a matrix that `is_parallel`."""
+    """Interpolate axis by axis: for a matrix that `is_parallel`; arguments as of `resample`."""
     axes = np.abs(matrix[:3, :3]).argmax(1)
     lines = [
         row[axis] * np.arange(shape[axis]) + row[3]
         for row, axis in zip(matrix[:3], axes, strict=True)
     ]
+    beyond = [
+        (line < -_EDGE) | (line > length - 1 + _EDGE)
+        for line, length in zip(lines, source.shape, strict=True)
+    ]
+    if max(spans) <= 1:
+        starts, source = _needed(source, lines)
+        lines = [line - start for line, start in zip(lines, starts, strict=True)]
     weights = [
-        _averaged(line, length, span) if order else _nearest(line, length)
+        _averaged(line, length, span)
         for line, length, span in zip(lines, source.shape, spans, strict=True)
     ]
     turn = np.argsort(axes)
     if source.size < np.prod(shape):  # the smaller of the two is the cheaper to transpose
-        return _weigh(source.transpose(turn), [weights[axis] for axis in turn])
-    return np.ascontiguousarray(_weigh(source, weights).transpose(turn))
+        values = _weigh(source.transpose(turn), [weights[axis] for axis in turn])
+    else:
+        values = np.ascontiguousarray(_weigh(source, weights).transpose(turn))
+    for there, axis in zip(beyond, axes, strict=True):
+        np.moveaxis(values, axis, 0)[there] = outside
+    return values
 
 
 def resample_oblique(
-    source: NDArray[Any], matrix: Doubles, shape: Shape, order: Order, spans: Sequence[float]
+    source: NDArray[Any], matrix: Doubles, shape: Shape, spans: Sequence[float], outside: float
 ) -> Floats:
-    """Interpolate voxel by voxel, with edge values held: for any matrix."""
+    """Interpolate voxel by voxel: for any matrix; arguments as of `resample`."""
+    limits = [(-_EDGE, length - 1 + _EDGE) for length in source.shape]
     if max(spans) > 1:
         reductions = [averages(n, span) for n, span in zip(source.shape, spans, strict=True)]
         source = _weigh(source, [weights for weights, _ in reductions])
         steps = np.array([step for _, step in reductions])
+        middles = (steps - 1) / 2
         matrix = matrix.copy()
-        matrix[:3, 3] -= (steps - 1) / 2
+        matrix[:3, 3] -= middles
         matrix[:3] /= steps[:, None]
-    values = np.empty(shape, np.float32)
-    ndimage.affine_transform(
-        source.astype(np.float32, copy=False),
-        matrix[:3, :3],
-        matrix[:3, 3],
-        shape,
-        output=values,
-        order=order,
-        mode="nearest",
-    )
-    return values
+        limits = [
+            ((low - middle) / step, (high - middle) / step)
+            for (low, high), middle, step in zip(limits, middles, steps, strict=True)
+        ]
+    return interpolate(source.astype(np.float32, copy=False), matrix, shape, limits, outside)
 
 
-def _positions(row: Doubles, shape: Shape) -> Doubles:
-    """Index along one source axis, of a shape that broadcasts to the output's."""
-    grid = np.ogrid[tuple(slice(length) for length in shape)]
-    terms = [slope * steps for slope, steps in zip(row[:3], grid, strict=True) if slope]
-    return np.asarray(sum(terms, np.full((1, 1, 1), row[3])))
-
-
-def _nearest(line: Doubles, length: int) -> Weights:
-    taps = np.floor(line + 0.5).clip(0, length - 1).astype(int)
-    return _sparse(np.ones((len(line), 1)), taps[:, None], length)
+def _needed(source: NDArray[Any], lines: Sequence[Doubles]) -> tuple[list[int], NDArray[Any]]:
+    """Cut out what lines of indices lead to; return where it starts, and it."""
+    lasts = [length - 1 for length in source.shape]
+    starts = [
+        int(np.clip(np.floor(line.min()), 0, last)) for line, last in zip(lines, lasts, strict=True)
+    ]
+    stops = [
+        int(np.clip(np.ceil(line.max()), 0, last)) + 1
+        for line, last in zip(lines, lasts, strict=True)
+    ]
+    k, j, i = (slice(start, stop) for start, stop in zip(starts, stops, strict=True))
+    return starts, source[k, j, i]
 
 
 def _linear(line: Doubles, length: int) -> Weights:

@@ -1,39 +1,23 @@
 """One object in one volume, click by click."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .edits import keep_edits
 from .errors import InputError
-from .geometry import Box, Patch, box_shape, kji_to_ras, meet, ras_to_kji
-from .history import NOTHING, Change, Mask, bounds, join, pack_logits, unpack_logits
+from .geometry import Box, Patch, box_shape, meet, ras_to_kji
+from .grid import Grid, Space
+from .history import NOTHING, Change, Mask, bounds, join, nested
+from .mosaic import Logits, View, blend, cells_of, in_patch
 from .postprocess import Postprocessing
-from .sight import Click, Logits, Network, Sight, View, cells_of
-from .zoom import Grid, first_patch, is_cut, patch_round
-
-Space = Literal["ras", "ijk"]
-
-
-@dataclass(frozen=True)
-class State:
-    """What a session knows beside its mask."""
-
-    clicks: tuple[Click, ...] = ()
-    patch: Patch | None = None
-    logits: bytes | None = None
-    confidence: float = 0.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing done, and how to go back and forth over it."""
-
-    mask: Change
-    by_hand: Change
-    before: State
-    after: State
+from .pursuit import goes_on, look_round
+from .refinement import refine
+from .sight import Click, Network, Sight
+from .state import State, Step
+from .zoom import first_patch, patch_round
 
 
 @dataclass
@@ -100,7 +84,7 @@ class Session:
         Raises:
             InputError: the point is not three finite numbers inside the volume.
         """
-        click = Click(self._world(point, space), positive)
+        click = Click(self._grid.world(point, space), positive)
         clicks = (*self.clicks, click)
         if not self.mask.any() and not any(each.positive for each in clicks):
             state = replace(self._state, clicks=clicks)
@@ -111,16 +95,27 @@ class Session:
             )
             return box
         patch = self._patch_for(click)
-        view = self._sight.look(patch, clicks, self._previous(patch))
-        state = State(clicks, view.patch, pack_logits(view.logits), view.confidence)
-        box, values = self._on_grid(view, clicks)
-        changed = self._do(box, *self._with_edits(box, values, click), state)
-        if is_cut(view.patch, view.logits, self._grid):
+        known = self._state.views(self.model.mask_size)
+        views = look_round(self._sight, patch, self._previous(patch), known, clicks)
+        return self._show(views, clicks, click)
+
+    def refine(self) -> Box:
+        """Draw the border more finely: look at the object again in finer cubes that overlap.
+
+        Worth it where an object is larger than a patch, and its mask coarse. One step to undo.
+
+        Returns:
+            The box of `mask` that changed; empty, with a message, if nothing did.
+        """
+        views = self._state.views(self.model.mask_size) or self._from_mask()
+        finer = refine(self._sight, views, self.clicks, self._previous) if views else ()
+        if not finer:
             self.message = (
-                "The object goes on beyond what the network sees at once: "
-                "click where it goes on to follow it."
+                "There is nothing to refine: the mask is empty or as fine as can be, "
+                "or a closer look shows something else."
             )
-        return changed
+            return NOTHING
+        return self._show(finer, self.clicks, None)
 
     def undo(self) -> Box | None:
         """Take the last step back; return the box that changed, None if there is no step."""
@@ -161,25 +156,24 @@ class Session:
         The mean of a few decoder passes over the kept embedding.
         """
         out = np.zeros(self._grid.shape_kji, np.float32)
-        if (soft := self._soft()) is not None:
-            assert self.patch is not None
-            box, values = self.patch.paste(soft, self._grid.shape_kji, self.ijk_to_ras)
-            out[box] = np.maximum(values, 0)
+        soft = self._soft()
+        box = NOTHING
+        for view in soft:
+            box = join(box, view.patch.box_in(self._grid.shape_kji, self.ijk_to_ras))
+        out[box] = np.maximum(blend(soft, self._grid.shape_kji, self.ijk_to_ras, box), 0)
         return out
 
     def uncertainty(self) -> float:
         """Return how undecided those passes are: 0 if they agree, towards 1 if they do not."""
-        if (soft := self._soft()) is None:
-            return 0.0
+        soft = np.array([view.logits for view in self._soft()])
         return float((soft * (1 - soft)).sum() / max(soft.sum(), 1e-6))
 
-    def _soft(self) -> Logits | None:
-        if self.patch is None or not self.clicks:
-            return None
-        logits = self._previous(self.patch)
-        if logits is None:
-            return None
-        return self._sight.passes(View(self.patch, logits, 0.0), self.clicks)
+    def _soft(self) -> list[View]:
+        """Return probabilities in place of logits."""
+        if not self.clicks:
+            return []
+        views = self._state.views(self.model.mask_size) or self._from_mask()
+        return [view._replace(logits=self._sight.passes(view, self.clicks)) for view in views]
 
     def _clear(self) -> None:
         self.mask: Mask = np.zeros(self._grid.shape_kji, bool)
@@ -190,86 +184,77 @@ class Session:
         self._undone: list[Step] = []
         self.message = ""
 
-    def _world(self, point: ArrayLike, space: Space) -> tuple[float, float, float]:
-        values = np.asarray(point, np.float64)
-        if values.shape != (3,) or not np.isfinite(values).all():
-            raise InputError(f"Got the point {point!r}; give three finite numbers.")
-        if space not in ("ras", "ijk"):
-            raise InputError(f"Got the space {space!r}; expected ras or ijk.")
-        if space == "ijk":
-            values = kji_to_ras(values[None, ::-1], self.ijk_to_ras)[0]
-        if not self._grid.holds(values[None])[0]:
-            i, j, k = ras_to_kji(values[None], self.ijk_to_ras)[0, ::-1]
-            depth, height, width = self._grid.shape_kji
-            raise InputError(
-                f"The point {values.round(2).tolist()} mm is voxel ({i:.1f}, {j:.1f}, {k:.1f}), "
-                f"outside the volume of {width} x {height} x {depth}: choose one inside it."
-            )
-        right, anterior, superior = values.tolist()
-        return right, anterior, superior
-
     def _patch_for(self, click: Click) -> Patch:
-        """Keep the patch if it holds the click; else take one that holds click and mask."""
-        point = np.array([click.point_ras])
-        if self.patch is not None and self.patch.contains(point, 4 * self.patch.spacing_mm)[0]:
-            return self.patch
-        size = self.model.patch_size
-        box = bounds(self.mask[self._bounds])
+        """Keep the patch that holds the click best; else take one that holds click and mask."""
+        if (patch := self._state.patch_at(click)) is not None:
+            return patch
+        point, size = np.array([click.point_ras]), self.model.patch_size
+        box = self._mask_box()
         if 0 in box_shape(box):
             return first_patch(point[0], self._grid, self.spacing_mm, size)
-        k, j, i = (
-            slice(outer.start + inner.start, outer.start + inner.stop)
-            for outer, inner in zip(self._bounds, box, strict=True)
-        )
-        corners = self._grid.corners_ras((k, j, i))
+        if self.patch is not None:
+            return first_patch(point[0], self._grid, self.patch.spacing_mm, size)
+        corners = self._grid.corners_ras(box)
         both = patch_round(np.concatenate([corners, point]), self._grid, size)
         if both.contains(point)[0]:
             return both
         return first_patch(point[0], self._grid, self.spacing_mm, size)
 
+    def _mask_box(self) -> Box:
+        """Return the smallest box that holds the mask; an empty one if there is none."""
+        return nested(self._bounds, bounds(self.mask[self._bounds]))
+
+    def _from_mask(self) -> list[View]:
+        """Return the mask as if it had been seen: in the patch, or in one round it."""
+        box = self._mask_box()
+        if 0 in box_shape(box):
+            return []
+        size = self.model.patch_size
+        patch = self.patch or patch_round(self._grid.corners_ras(box), self._grid, size)
+        previous = self._previous(patch)
+        return [] if previous is None else [View(patch, previous, self.confidence)]
+
     def _previous(self, patch: Patch) -> Logits | None:
-        """Return what the network is to go on from: its last logits, or the mask."""
-        if self._state.logits is not None and self._state.patch == patch:
-            return unpack_logits(self._state.logits, self.model.mask_size)
+        """Return what the network is to go on from: its logits so far, or the mask."""
+        cells = self.model.mask_size
+        if (own := self._state.logits(patch, cells)) is not None:
+            return own
         if not self.mask[self._bounds].any():
             return None
-        cells = cells_of(patch, self.model.mask_size)
-        share = cells.sample(self.mask.view(np.uint8), self.ijk_to_ras, outside=0.0)
+        if views := self._state.views(cells):
+            return in_patch(views, patch, cells)
+        share = cells_of(patch, cells).sample(
+            self.mask.view(np.uint8), self.ijk_to_ras, outside=0.0
+        )
         return (16 * share - 8).astype(np.float32)
 
-    def _on_grid(self, view: View, clicks: tuple[Click, ...]) -> tuple[Box, Mask]:
+    def _show(self, views: tuple[View, ...], clicks: tuple[Click, ...], click: Click | None) -> Box:
+        """Bring views to the mask as one step, and remember them."""
+        state = self._state.after(clicks, views)
+        box, values = self._on_grid(views, clicks)
+        voxel = None if click is None else self._grid.voxel_at(click.point_ras)
+        changed = self._do(box, *keep_edits(self.mask, self._by_hand, box, values, voxel), state)
+        if goes_on(views, clicks, self._grid):
+            self.message = (
+                "The object goes on beyond what the network sees at once: "
+                "click where it goes on to follow it."
+            )
+        return changed
+
+    def _on_grid(self, views: tuple[View, ...], clicks: tuple[Click, ...]) -> tuple[Box, Mask]:
         """Bring logits to the volume's grid, where they or the mask so far are inside."""
-        within = join(self._grid.box_of(view.patch, view.logits > 0), self._bounds)
+        within, reach = self._bounds, NOTHING
+        for view in views:
+            within = join(within, self._grid.box_of(view.patch, view.logits > 0))
+            reach = join(reach, view.patch.box_in(self._grid.shape_kji, self.ijk_to_ras))
+        within = meet(within, reach)
         if self.region is not None:
             within = meet(within, self.region)
-        box, values = view.patch.paste(
-            view.logits, self._grid.shape_kji, self.ijk_to_ras, within=within
-        )
+        values = blend(views, self._grid.shape_kji, self.ijk_to_ras, within)
         included = np.array([c.point_ras for c in clicks if c.positive]).reshape(-1, 3)
-        start = [part.start for part in box]
-        index = ras_to_kji(included, self.ijk_to_ras) - start
+        index = ras_to_kji(included, self.ijk_to_ras) - [part.start for part in within]
         found = self.postprocessing.apply(values > 0, index)
-        return box, np.where(np.isneginf(values), self.mask[box], found)
-
-    def _with_edits(self, box: Box, values: Mask, click: Click) -> tuple[Mask, Mask]:
-        """Keep what was edited by hand, save where the click says otherwise.
-
-        Returns:
-            The voxels of the box, and which of them stay edited by hand.
-        """
-        by_hand = self._by_hand[box]
-        if not by_hand.any():
-            return values, by_hand
-        from scipy import ndimage
-
-        disputed, _ = ndimage.label(by_hand & (values != self.mask[box]))
-        point = ras_to_kji(np.array([click.point_ras]), self.ijk_to_ras)[0]
-        voxel = np.clip(np.round(point).astype(int), 0, np.subtract(self.mask.shape, 1))
-        index = tuple(voxel - [part.start for part in box])
-        inside = all(0 <= n < length for n, length in zip(index, disputed.shape, strict=True))
-        conceded = (disputed > 0) & (disputed == (disputed[index] if inside else -1))
-        kept = by_hand & ~conceded
-        return np.where(kept, self.mask[box], values), kept
+        return within, np.where(np.isneginf(values), self.mask[within], found)
 
     def _replace(self, mask: Mask, *, by_hand: bool) -> Box:
         if mask.shape != self.mask.shape or mask.dtype != bool:
@@ -280,7 +265,7 @@ class Session:
         box = join(bounds(mask), self._bounds)
         changed = mask[box] != self.mask[box]
         marks = self._by_hand[box] | changed if by_hand else np.zeros_like(changed)
-        state = replace(self._state, logits=None)
+        state = replace(self._state, seen=())
         return self._do(box, mask[box], marks, state)
 
     def _do(self, box: Box, values: Mask, by_hand: Mask, after: State) -> Box:

@@ -3,17 +3,17 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .geometry import Patch
-from .zoom import Grid, next_patch
+from .grid import Grid
+from .mosaic import Logits, View, resample_logits
+from .zoom import next_patch
 
-Logits = NDArray[np.float32]
-
-EMBEDDINGS = 4
+EMBEDDINGS = 16
 """Embeddings that are kept, the last used ones."""
 LOOKS = 6
 """Patches that one click may try until the object fits."""
@@ -42,14 +42,6 @@ class Click:
     positive: bool
 
 
-class View(NamedTuple):
-    """What was seen in a patch: (m, m, m) logits and the IoU that the network predicts."""
-
-    patch: Patch
-    logits: Logits
-    confidence: float
-
-
 @dataclass
 class Sight:
     """A network in front of one volume."""
@@ -60,12 +52,12 @@ class Sight:
     _embeddings: OrderedDict[Patch, Any] = field(default_factory=OrderedDict, init=False)
 
     def look(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
-        """Decode, and change the patch until the object fits; with a mask it only grows."""
+        """Decode, and change the patch until the object fits; with a mask it stays."""
         first = view = self.decode(patch, clicks, previous)
         points = np.array([click.point_ras for click in clicks if click.positive])
         newest = np.array([clicks[-1].point_ras])
-        for _ in range(LOOKS - 1):
-            better = self._better(view, points, closer=previous is None)
+        for _ in range(LOOKS - 1 if previous is None else 0):
+            better = self._better(view, points)
             if better is None or not better.contains(newest)[0]:
                 break
             view = self.decode(better, clicks, resample_logits(view.logits, view.patch, better))
@@ -94,11 +86,11 @@ class Sight:
         soft: Logits = np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
         return soft
 
-    def _better(self, view: View, points_ras: NDArray[np.float64], *, closer: bool) -> Patch | None:
+    def _better(self, view: View, points_ras: NDArray[np.float64]) -> Patch | None:
         if not len(points_ras):
             return None
         points = view.patch.to_patch(points_ras)
-        return next_patch(view.patch, view.logits, points, self.grid, closer=closer)
+        return next_patch(view.patch, view.logits, points, self.grid)
 
     def _embedding(self, patch: Patch) -> Any:
         if patch not in self._embeddings:
@@ -113,22 +105,6 @@ class Sight:
     def _moved(click: Click, patch: Patch, rng: np.random.Generator) -> Click:
         right, anterior, superior = rng.normal(click.point_ras, patch.spacing_mm).tolist()
         return Click((right, anterior, superior), click.positive)
-
-
-def cells_of(patch: Patch, cells: int) -> Patch:
-    """Return the same cube with `cells` voxels a side: the grid of a mask."""
-    return Patch(patch.centre_ras, patch.spacing_mm * patch.size / cells, cells)
-
-
-def resample_logits(logits: Logits, patch: Patch, other: Patch) -> Logits:
-    """Bring a patch's (m, m, m) logits to the cells of another patch; outside is -8."""
-    cells = cells_of(patch, logits.shape[0])
-    first = cells.to_ras(np.zeros((1, 3)))[0]
-    ijk_to_ras = np.eye(4)
-    # An array in R, A, S order is (k, j, i): i steps to the superior, k to the right.
-    ijk_to_ras[:3, :3] = cells.spacing_mm * np.eye(3)[::-1]
-    ijk_to_ras[:3, 3] = first
-    return cells_of(other, logits.shape[0]).sample(logits, ijk_to_ras, outside=-8.0)
 
 
 def _sigmoid(logits: Logits) -> Logits:

@@ -1,0 +1,81 @@
+"""What a session knows beside its mask, small enough to be kept for every step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .geometry import Patch
+from .history import Change, pack_logits, unpack_logits
+from .mosaic import Logits, View
+from .sight import Click
+
+MARGIN_VOXELS = 4
+"""How far from its faces a patch must hold a click."""
+KEPT = 16
+"""Cubes that are kept of an object."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The clicks on an object, and where it was seen.
+
+    clicks: oldest first.
+    patch: the cube that was looked at last.
+    seen: the cubes that show the object, each with its packed logits, that one last; none where
+        the mask was changed from outside.
+    confidence: the IoU that the network predicts for `patch`.
+    """
+
+    clicks: tuple[Click, ...] = ()
+    patch: Patch | None = None
+    seen: tuple[tuple[Patch, bytes], ...] = ()
+    confidence: float = 0.0
+
+    def patch_at(self, click: Click) -> Patch | None:
+        """Return the known cube in which a click lies deepest; None if it lies in none."""
+        known = [patch for patch, _ in self.seen]
+        if not known and self.patch is not None:
+            known = [self.patch]
+        held = [patch for patch in known if _depth(patch, click) >= MARGIN_VOXELS]
+        return max(held, key=lambda patch: _depth(patch, click), default=None)
+
+    def views(self, mask_size: int) -> list[View]:
+        """Unpack what was seen."""
+        return [
+            View(patch, unpack_logits(packed, mask_size), self.confidence)
+            for patch, packed in self.seen
+        ]
+
+    def logits(self, patch: Patch, mask_size: int) -> Logits | None:
+        """Unpack what was seen in one patch, None if it was not seen."""
+        packed = dict(self.seen).get(patch)
+        return None if packed is None else unpack_logits(packed, mask_size)
+
+    def after(self, clicks: tuple[Click, ...], views: Sequence[View]) -> "State":
+        """Return what is known when views, the newest last, have taken the place of others."""
+        newest = views[-1]
+        kept = {view.patch: pack_logits(view.logits) for view in views[-KEPT:]}
+        return replace(
+            self,
+            clicks=clicks,
+            patch=newest.patch,
+            seen=tuple(kept.items()),
+            confidence=newest.confidence,
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing done, and how to go back and forth over it."""
+
+    mask: Change
+    by_hand: Change
+    before: State
+    after: State
+
+
+def _depth(patch: Patch, click: Click) -> float:
+    """Measure in voxels how far inside the nearest face of a cube a click lies."""
+    away = np.abs(np.subtract(click.point_ras, patch.centre_ras)).max()
+    return float(patch.size / 2 - away / patch.spacing_mm)
