@@ -1,6 +1,7 @@
 """Volumes, transforms and a network to test on, in a real scene without views."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,22 @@ def make_volume(scene: Any) -> Callable[..., Any]:
         return slicer.util.addVolumeFromArray(array, ijkToRAS=ijk_to_ras, name=name)
 
     return make
+
+
+def reload_from_mrb(scene: Any, file: Path) -> None:
+    """Save the scene as .mrb, close it, and load it again."""
+    assert scene.WriteToMRB(str(file))
+    scene.Clear(False)
+    manager, cache = slicer.vtkDataIOManager(), slicer.vtkCacheManager()
+    (file.parent / "cache").mkdir()
+    (file.parent / "cache" / ".slicer-cache").touch()
+    cache.SetRemoteCacheDirectory(str(file.parent / "cache"))
+    manager.SetCacheManager(cache)
+    scene.SetDataIOManager(manager)
+    scene.SetCacheManager(cache)
+    assert scene.ReadFromMRB(str(file))
+    scene.SetDataIOManager(None)
+    scene.SetCacheManager(None)
 
 
 def linear_transform(scene: Any, shift_mm: float = 17.0) -> Any:

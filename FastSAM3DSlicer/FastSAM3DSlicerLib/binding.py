@@ -1,0 +1,131 @@
+"""The nodes in use: a volume, a segmentation, one of its segments and that segment's points."""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import masking, points, scene, segments
+from .timeline import Point
+from .watch import Watch
+
+VOLUME_LOST = "The volume was removed; its segments are as they were. Choose another volume."
+SEGMENTATION_LOST = "The segmentation was removed; the next click makes a new one."
+SEGMENT_LOST = "The segment was removed; the next click makes a new one."
+POINTS_LOST = "The segment's points were removed; the segment is as it was."
+SCENE_LOST = "The scene was closed. Load a volume to begin."
+
+
+class Binding:
+    """Holds nodes, makes those that are missing, and lets go of those that leave the scene.
+
+    Attributes:
+        volumeNode: or None.
+        segmentationNode: or None, then `prepare` adds one.
+        segmentId: or "", then `prepare` adds a segment.
+        onLost: called with what happened, and the key of the segment in use, when something in
+            use has left the scene.
+    """
+
+    def __init__(self, onLost: Callable[[str, tuple[str, str]], None]) -> None:
+        self.volumeNode: Any = None
+        self.segmentationNode: Any = None
+        self.segmentId = ""
+        self.onLost = onLost
+        self._pointsNode: Any = None
+        self._first: tuple[Point, ...] = ()
+        self._watch = Watch(self._nodeRemoved, self._segmentRemoved, self._sceneClosed)
+
+    @property
+    def pointsNode(self) -> Any:
+        """Return the markups node of the segment's points, or None."""
+        return self._pointsNode
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what tells this segment from all others in the scene."""
+        node = self.segmentationNode
+        return ("" if node is None else node.GetID(), self.segmentId)
+
+    def choose(self, segmentationNode: Any, segmentId: str) -> None:
+        """Take a segmentation and one of its segments, and show that one's points alone."""
+        if self.segmentationNode is not None and segmentationNode is not self.segmentationNode:
+            points.showOnly(self.segmentationNode, None)
+        self.segmentationNode, self.segmentId = segmentationNode, segmentId
+        self._pointsNode, self._first = None, ()
+        self._watch.follow(segmentationNode)
+        if segmentationNode is not None:
+            self._pointsNode = points.nodeOf(segmentationNode, segmentId)
+            if self._pointsNode is not None:
+                self._first = points.read(self._pointsNode, self._pointsNode)
+            points.showOnly(segmentationNode, self._pointsNode)
+
+    def firstPoints(self) -> tuple[Point, ...]:
+        """Return the points that the segment had when it was chosen, in the volume's own RAS."""
+        return tuple(
+            Point(scene.carried(point.ras, self._pointsNode, self.volumeNode), point.positive)
+            for point in self._first
+        )
+
+    def prepare(self) -> None:
+        """Add what is missing: a segmentation in place for the volume, a segment, its points.
+
+        Raises:
+            UserError: the volume cannot be segmented, or the segmentation cannot take its masks.
+        """
+        self.prepareSegmentation()
+        if not segments.hasSegment(self.segmentationNode, self.segmentId):
+            self.choose(self.segmentationNode, segments.newSegment(self.segmentationNode))
+        if self._pointsNode is None:
+            self._pointsNode = points.newNode(
+                self.segmentationNode, self.segmentId, self.volumeNode
+            )
+
+    def prepareSegmentation(self) -> None:
+        """Add a segmentation if there is none, and make it fit for the volume."""
+        scene.imageArray(self.volumeNode)
+        if self.segmentationNode is None:
+            self.choose(segments.newSegmentation(self.volumeNode), "")
+        segments.place(self.segmentationNode, self.volumeNode)
+        masking.editorNode(self.segmentationNode, self.volumeNode)
+
+    @property
+    def isUnused(self) -> bool:
+        """Tell whether the segment in use is there, and has neither points nor voxels."""
+        there = segments.hasSegment(self.segmentationNode, self.segmentId)
+        placed = self._pointsNode is not None and self._pointsNode.GetNumberOfControlPoints()
+        return there and not placed and segments.isEmpty(self.segmentationNode, self.segmentId)
+
+    def close(self) -> None:
+        """Let go of everything; the nodes stay in the scene."""
+        self._watch.close()
+        self.volumeNode = self.segmentationNode = self._pointsNode = None
+        self.segmentId = ""
+
+    def _nodeRemoved(self, node: Any) -> None:
+        key = self.key
+        if node is self.volumeNode:
+            scene.hideOverlay(node)
+            self.volumeNode = None
+            self.onLost(VOLUME_LOST, key)
+        elif node is self.segmentationNode:
+            self.choose(None, "")
+            points.removeAll(node)
+            masking.removeEditor(node)
+            self.onLost(SEGMENTATION_LOST, key)
+        elif node is self._pointsNode:
+            self._pointsNode = None
+            self.onLost(POINTS_LOST, key)
+
+    def _segmentRemoved(self, segmentId: str) -> None:
+        key, node = self.key, points.nodeOf(self.segmentationNode, segmentId)
+        if segmentId == self.segmentId:
+            self.choose(self.segmentationNode, "")
+            self.onLost(SEGMENT_LOST, key)
+        if node is not None:
+            points.remove(node)
+
+    def _sceneClosed(self) -> None:
+        key = self.key
+        self._watch.follow(None)
+        self.volumeNode = self.segmentationNode = self._pointsNode = None
+        self.segmentId = ""
+        self.onLost(SCENE_LOST, key)

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import slicer
+
+from FastSAM3DSlicerLib import points, segments
+from FastSAM3DSlicerLib import scene as lib
+from FastSAM3DSlicerLib.parameters import Parameters
+from harness.clicking import A, B, C, click, mask_of, new_logic
+from harness.mrml import linear_transform, make_volume, reload_from_mrb, scene, warping_transform
+
+__all__ = ["make_volume", "scene"]
+
+
+def logic_on(volume, node=None, segment=""):
+    """Return a logic on a segment."""
+    logic = new_logic()
+    logic.setVolume(volume)
+    logic.setSegmentation(node)
+    logic.setSegment(segment)
+    return logic
+
+
+def reloaded(scene, folder):
+    """Return the volume and the segmentation, saved, closed and loaded again."""
+    reload_from_mrb(scene, folder / "work.mrb")
+    volume = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")[0]
+    return volume, slicer.util.getNodesByClass("vtkMRMLSegmentationNode")[0]
+
+
+@pytest.mark.parametrize("transform", [None, linear_transform, warping_transform])
+def test_segments_come_back_from_a_file_with_their_points(scene, make_volume, tmp_path, transform):
+    volume = make_volume()
+    if transform is not None:
+        volume.SetAndObserveTransformNodeID(transform(scene).GetID())
+    logic = logic_on(volume)
+    click(logic, A)
+    click(logic, B, positive=False)
+    first, masks = logic.segmentId, [mask_of(logic)]
+    logic.nextSegment("other")
+    click(logic, C)
+    second = logic.segmentId
+    masks.append(mask_of(logic))
+    logic.close()
+
+    volume, node = reloaded(scene, tmp_path)
+    logic = logic_on(volume, node, first)
+    np.testing.assert_array_equal(mask_of(logic), masks[0])
+    there = points.read(logic.pointsNode(), volume)
+    assert [point.positive for point in there] == [True, False]
+    np.testing.assert_allclose(
+        lib.worldOf(volume, there[1].ras), lib.centreOf(volume, B), atol=0.01
+    )
+    click(logic, C)
+    assert mask_of(logic)[C]
+    logic.undo()
+    np.testing.assert_array_equal(mask_of(logic), masks[0])
+    logic.removeClick(logic.pointsNode().GetNthControlPointID(1))
+    assert mask_of(logic)[A]
+    np.testing.assert_array_equal(mask_of(logic, second), masks[1])
+    logic.close()
+
+
+def test_painting_survives_a_file_and_the_next_click(scene, make_volume, tmp_path):
+    logic = logic_on(make_volume())
+    click(logic, A)
+    segment, mask = logic.segmentId, mask_of(logic)
+    mask[0:3, 0:3, 0:3] = True
+    segments.writeMask(
+        logic.segmentationNode, segment, logic.volumeNode, np.s_[0:3, 0:3, 0:3], mask[0:3, 0:3, 0:3]
+    )
+    logic.close()
+    logic = logic_on(*reloaded(scene, tmp_path), segment)
+    click(logic, C)
+    assert mask_of(logic)[C]
+    assert mask_of(logic)[mask].all()
+    logic.close()
+
+
+def test_what_the_panel_remembers_is_saved(scene, make_volume, tmp_path):
+    remembered = Parameters()
+    assert (remembered.positive, remembered.smoothVoxels, remembered.device) == (True, 0.0, "auto")
+    assert remembered.volume is None
+    remembered.volume = make_volume()
+    remembered.segmentation = segments.newSegmentation(remembered.volume)
+    remembered.segmentId = segments.newSegment(remembered.segmentation)
+    remembered.positive, remembered.smoothVoxels, remembered.device = False, 1.5, "cpu"
+    segment = remembered.segmentId
+    volume, node = reloaded(scene, tmp_path)
+    again = Parameters()
+    assert again.volume is volume
+    assert again.segmentation is node
+    assert again.segmentId == segment
+    assert (again.positive, again.smoothVoxels, again.device) == (False, 1.5, "cpu")
+    again.volume = None
+    assert again.volume is None
+
+
+def test_a_parameter_of_another_version_is_as_if_it_was_not_set(scene):
+    remembered = Parameters()
+    remembered.node.SetParameter("smoothVoxels", "a little")
+    remembered.node.SetParameter("positive", "1")
+    assert remembered.smoothVoxels == 0.0
+    assert remembered.positive is True
+    remembered.smoothVoxels = 2.0
+    assert Parameters().smoothVoxels == 2.0
