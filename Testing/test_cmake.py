@@ -119,7 +119,7 @@ def test_no_path_leaves_the_folder_that_is_installed(build):
 
 
 def test_slicer_takes_no_other_file_for_a_module(installed):
-    assert {path.name for path in installed.glob("*.py")} <= {"FastSAM3DSlicer.py"}
+    assert {path.name for path in installed.glob("*.py")} == {"FastSAM3DSlicer.py"}
 
 
 def test_every_resource_that_the_code_names_is_installed(installed):

@@ -70,6 +70,13 @@ class TestPythonQt:
         with pytest.raises(AttributeError, match="colapsed"):
             ctkwidgets.ctkCollapsibleButton("Inputs").colapsed = True
 
+    def test_a_property_of_a_double_does_what_it_does_in_slicer(self, application):
+        headline = ctkwidgets.ctkCollapsibleButton("Inputs")
+        headline.collapsed = True
+        assert headline.maximumHeight < 100
+        headline.collapsed = False
+        assert headline.maximumHeight == ctkwidgets.UNLIMITED
+
     def test_a_class_made_in_python_takes_attributes(self, application):
         class Filter(QtCore.QObject):
             pass

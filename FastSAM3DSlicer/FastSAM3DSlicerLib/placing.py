@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import slicer
-import vtk
 
 
 class Placing:
@@ -35,17 +34,15 @@ class Placing:
     @property
     def isOn(self) -> bool:
         """Tell whether a click in a view places a point in the node."""
-        return (
-            self.node is not None
-            and _interaction().GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
-            and _selection().GetActivePlaceNodeID() == self.node.GetID()
-        )
+        return _isPlacing(self.node)
 
-    def follow(self, node: Any) -> None:
-        """Watch another node; None for none. Placing goes on in the new one."""
+    def follow(self, node: Any, *, positive: bool) -> None:
+        """Watch another node; None for none. Placing goes on in the new one, with a sign."""
         if node is self.node:
             return
-        wasOn = self.isOn
+        wasOn = _isPlacing(self.node) or _isPlacing(
+            node
+        )  # Slicer makes new markups the active ones
         self._forget()
         self.node = node
         if node is None:
@@ -62,13 +59,12 @@ class Placing:
         ):
             self._tags.append(node.AddObserver(event, handler))
         if wasOn:
-            self.start(positive=self._positive)
+            self.start(positive=positive)
 
     def start(self, *, positive: bool) -> None:
         """Let clicks place points that include, or exclude, until it is ended."""
         self._positive = positive
-        for n in range(self.node.GetNumberOfControlPoints()):
-            self._sign(n)
+        self._sign()
         selection, interaction = _selection(), _interaction()
         selection.SetReferenceActivePlaceNodeClassName(self.node.GetClassName())
         selection.SetActivePlaceNodeID(self.node.GetID())
@@ -94,15 +90,15 @@ class Placing:
         self._tags.clear()
         self.node = None
 
-    def _sign(self, n: int) -> None:
+    def _sign(self) -> None:
         """Give the point that hangs at the mouse the sign that is chosen."""
-        preview = slicer.vtkMRMLMarkupsNode.PositionPreview
-        if self.node.GetNthControlPointPositionStatus(n) == preview:
-            self.node.SetNthControlPointSelected(n, self._positive)
+        node, preview = self.node, slicer.vtkMRMLMarkupsNode.PositionPreview
+        for n in range(node.GetNumberOfControlPoints()):
+            if node.GetNthControlPointPositionStatus(n) == preview:
+                node.SetNthControlPointSelected(n, self._positive)
 
-    @vtk.calldata_type(vtk.VTK_INT)  # type: ignore[untyped-decorator]
-    def _added(self, caller: Any, event: str, n: int) -> None:
-        self._sign(n)
+    def _added(self, caller: Any, event: str) -> None:
+        self._sign()
 
     def _settled(self, caller: Any, event: str) -> None:
         self.onPoints(True)
@@ -120,6 +116,14 @@ def _selection() -> Any:
 
 def _interaction() -> Any:
     return slicer.app.applicationLogic().GetInteractionNode()
+
+
+def _isPlacing(node: Any) -> bool:
+    return (
+        node is not None
+        and _interaction().GetCurrentInteractionMode() == slicer.vtkMRMLInteractionNode.Place
+        and _selection().GetActivePlaceNodeID() == node.GetID()
+    )
 
 
 def _leave() -> None:

@@ -220,6 +220,7 @@ def _newOverlay(volumeNode: Any) -> Any:
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Uncertainty")
     node.SetNodeReferenceID(OVERLAY, volumeNode.GetID())
     node.SetSaveWithScene(False)
+    node.SetHideFromEditors(True)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetSaveWithScene(False)

@@ -1,13 +1,12 @@
 """The module's test of itself, inside Slicer: a scan of a ball, and a network for want of torch."""
-# ruff: noqa: PT009 -- Slicer's own unittest
 
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
-from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from . import scene, segments
 from .logic import FastSAM3DSlicerLogic
@@ -53,54 +52,51 @@ def addBall() -> Any:
 def newLogic() -> FastSAM3DSlicerLogic:
     """Return a logic with the default weights, or with the stand-in where torch is missing."""
     if all(importlib.util.find_spec(name) for name in ("torch", "safetensors")):
-        return FastSAM3DSlicerLogic(loadNetwork, slicer.app.processEvents)
+        return FastSAM3DSlicerLogic(loadNetwork)
     return FastSAM3DSlicerLogic(lambda preset, device: StandInNetwork())
 
 
-class FastSAM3DSlicerTest(ScriptedLoadableModuleTest):  # type: ignore[misc]
-    """Runs by "Reload and Test", and on a build machine."""
+def aClickFindsTheBall(logic: FastSAM3DSlicerLogic, volume: Any) -> None:
+    """A script segments the ball in one call, and leaves out what is beside it."""
+    places = [scene.centreOf(volume, each) for each in (MIDDLE_KJI, OUTSIDE_KJI)]
+    node, segmentId = logic.segment(volume, places, [1, 0])
+    mask = segments.readMask(node, segmentId, volume)
+    assert mask[MIDDLE_KJI], "The mask lacks the voxel that was clicked on."
+    assert not mask[OUTSIDE_KJI], "The mask holds the voxel that was excluded."
 
-    def setUp(self) -> None:
-        """Begin with an empty scene."""
-        slicer.mrmlScene.Clear(False)
-        self.volume = addBall()
-        self.logic = newLogic()
 
-    def tearDown(self) -> None:
-        """End the thread."""
-        self.logic.close()
+def undoTakesBackAndTheNextSegmentLeavesTheFirst(logic: FastSAM3DSlicerLogic, volume: Any) -> None:
+    """Undo takes a click back, redo does it again, and the next segment leaves the first alone."""
+    logic.setVolume(volume)
+    logic.addClick(scene.centreOf(volume, MIDDLE_KJI))
+    first, found = logic.segmentId, _mask(logic)
+    assert found.any(), "A click marked nothing."
+    logic.undo()
+    assert not _mask(logic).any(), "Undo left something."
+    logic.redo()
+    assert (_mask(logic) == found).all(), "Redo made another mask."
+    logic.nextSegment()
+    logic.addClick(scene.centreOf(volume, MIDDLE_KJI))
+    mask = segments.readMask(logic.segmentationNode, first, volume)
+    assert (mask == found).all(), "The next segment changed the first."
 
-    def runTest(self) -> None:
-        """Run all tests; Slicer calls this one."""
-        for test in (self.test_aClickFindsTheBall, self.test_undoAndTheNextSegment):
-            self.setUp()
-            test()
-            self.tearDown()
 
-    def test_aClickFindsTheBall(self) -> None:
-        """A script segments in one call."""
-        self.delayDisplay("A click in the ball, one beside it")
-        places = [scene.centreOf(self.volume, each) for each in (MIDDLE_KJI, OUTSIDE_KJI)]
-        node, segmentId = self.logic.segment(self.volume, places, [1, 0])
-        mask = segments.readMask(node, segmentId, self.volume)
-        self.assertTrue(mask[MIDDLE_KJI])
-        self.assertFalse(mask[OUTSIDE_KJI])
+TESTS = (aClickFindsTheBall, undoTakesBackAndTheNextSegmentLeavesTheFirst)
 
-    def test_undoAndTheNextSegment(self) -> None:
-        """Undo takes a click back, and the next segment leaves the first alone."""
-        self.delayDisplay("Undo, redo, next segment")
-        logic, middle = self.logic, scene.centreOf(self.volume, MIDDLE_KJI)
-        logic.setVolume(self.volume)
-        logic.addClick(middle)
-        first, found = logic.segmentId, self._mask()
-        logic.undo()
-        self.assertFalse(self._mask().any())
-        logic.redo()
-        self.assertTrue((self._mask() == found).all())
-        logic.nextSegment()
-        logic.addClick(middle)
-        mask = segments.readMask(logic.segmentationNode, first, self.volume)
-        self.assertTrue((mask == found).all())
 
-    def _mask(self) -> NDArray[np.bool_]:
-        return segments.readMask(self.logic.segmentationNode, self.logic.segmentId, self.volume)
+def run(test: Callable[[FastSAM3DSlicerLogic, Any], None]) -> None:
+    """Run one of the tests in an empty scene.
+
+    Raises:
+        AssertionError: says what is wrong.
+    """
+    slicer.mrmlScene.Clear(False)
+    logic = newLogic()
+    try:
+        test(logic, addBall())
+    finally:
+        logic.close()
+
+
+def _mask(logic: FastSAM3DSlicerLogic) -> NDArray[np.bool_]:
+    return segments.readMask(logic.segmentationNode, logic.segmentId, logic.volumeNode)

@@ -40,11 +40,13 @@ class WeightsPanel:
         return self._isWanted
 
     def show(self) -> None:
-        """Show what is used."""
+        """Use what the scene remembers, or the default where that is not here; and show it."""
+        remembered, default = Parameters().preset, weights.names()[0]
+        used = remembered if weights.isHere(remembered) else default
+        self._logic.engine.preset = used
         self._isShowing = True
-        self._ui.weightsBox.currentText = Parameters().preset
+        self._ui.weightsBox.currentText = used
         self._isShowing = False
-        self._logic.engine.preset = Parameters().preset
         self._describe()
 
     def cancel(self) -> None:

@@ -202,10 +202,8 @@ def _fill_slicer() -> None:
         setattr(slicer, kind.__name__, kind)
     slicer.qSlicerScriptedLoadableModule = scripted.ModuleParent
     slicer.qSlicerScriptedLoadableModuleWidget = Panel
-    base, i18n = ModuleType("slicer.ScriptedLoadableModule"), ModuleType("slicer.i18n")
+    base = ModuleType("slicer.ScriptedLoadableModule")
     names = {kind.__name__: kind for kind in scripted.NAMES}
     vars(base).update(names, __all__=[*names])
-    vars(i18n).update(tr=scripted.tr, translate=scripted.translate)
-    for module in (base, i18n):
-        sys.modules[module.__name__] = module
-        setattr(slicer, module.__name__.partition(".")[2], module)
+    sys.modules[base.__name__] = slicer.ScriptedLoadableModule = base
+    scripted.provide_translation()

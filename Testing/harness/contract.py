@@ -105,6 +105,7 @@ def widgets_in(path: Path) -> dict[str, str]:
     return {found.get("name", ""): found.get("class", "") for found in root.iter("widget")}
 
 
+@cache
 def _names_in_qt(kind: str) -> Names:
     found = getattr(QtWidgets, kind, None) or getattr(QtGui, kind, None)
     if found is None:
@@ -125,6 +126,11 @@ def _names_in_qt(kind: str) -> Names:
         signatures(QtCore.QMetaMethod.MethodType.Slot),
         frozenset(name for name in dir(found) if not name.startswith("_")) | PYTHONQT,
     )
+
+
+for _name in dir(QtWidgets):  # before PySide6 can lose track of a class's metaobject
+    if _name.startswith("Q") and hasattr(getattr(QtWidgets, _name), "staticMetaObject"):
+        _names_in_qt(_name)
 
 
 def _properties(root: ElementTree.Element) -> Iterator[str]:

@@ -154,6 +154,9 @@ def _refuse_new_attributes(kind: type) -> None:
     original = Shiboken.Object.__setattr__
 
     def set_attribute(self: QtCore.QObject, name: str, value: object) -> None:
+        if isinstance(_found(type(self), name), QtCore.Property):  # PySide6 would write over it
+            QtCore.QObject.setProperty(self, name, value)
+            return
         by_pyside = isinstance(value, QtCore.SignalInstance)  # kept there when first asked for
         private = name.startswith("_")
         if by_pyside or private or not _is_cpp(type(self)) or _is_data(type(self), name):
@@ -170,8 +173,12 @@ def _is_cpp(kind: type) -> bool:
 
 
 def _is_data(kind: type, name: str) -> bool:
-    found = next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
-    return isinstance(found, QtCore.Property) or hasattr(found, "__set__")
+    return hasattr(_found(kind, name), "__set__")
+
+
+def _found(kind: type, name: str) -> object:
+    """Return what a class has under a name, itself or by its bases; None if nothing."""
+    return next((base.__dict__[name] for base in kind.__mro__ if name in base.__dict__), None)
 
 
 def _hide_native_connect() -> None:

@@ -1,8 +1,10 @@
 # ruff: noqa: N802 -- these stand for Slicer's classes and are called by their names
 """Stand-ins for the base classes of a scripted module, and for its translation functions."""
 
+import sys
 import unittest
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import slicer
@@ -16,6 +18,13 @@ def tr(text: str) -> str:
 def translate(_context: str, text: str) -> str:
     """Return the text: the harness speaks English."""
     return text
+
+
+def provide_translation() -> None:
+    """Make `slicer.i18n` importable; what names it at its top is imported afterwards."""
+    i18n = ModuleType("slicer.i18n")
+    vars(i18n).update(tr=tr, translate=translate)
+    sys.modules[i18n.__name__] = slicer.i18n = i18n
 
 
 class ModuleParent:

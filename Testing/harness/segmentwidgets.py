@@ -112,7 +112,14 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         return len(self._ids)
 
     segmentCount = Property(int, _count)
-    selectionMode = stored(int, "selectionMode", 3)
+
+    def _get_mode(self) -> int:
+        return int(self._table.selectionMode().value)
+
+    def _set_mode(self, mode: int) -> None:
+        self._table.setSelectionMode(QtWidgets.QTableWidget.SelectionMode(mode))
+
+    selectionMode = Property(int, _get_mode, _set_mode)
     headerVisible = stored(bool, "headerVisible", True)
     visibilityColumnVisible = stored(bool, "visibilityColumnVisible", True)
     colorColumnVisible = stored(bool, "colorColumnVisible", True)

@@ -1,0 +1,139 @@
+"""The panel's options: what a click may change, and what is done to the mask."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import slicer
+
+from . import masking
+from .logic import FastSAM3DSlicerLogic
+from .parameters import Parameters
+
+OVERWRITE = (
+    slicer.vtkMRMLSegmentEditorNode.OverwriteNone,
+    slicer.vtkMRMLSegmentEditorNode.OverwriteVisibleSegments,
+    slicer.vtkMRMLSegmentEditorNode.OverwriteAllSegments,
+)
+"""In the order of the box's items."""
+
+Attempt = Callable[[Callable[[], Any]], None]
+"""Does something that may end in a sentence for the user."""
+
+
+class OptionsPanel:
+    """Shows the options, and hands on what the user makes of them."""
+
+    def __init__(self, ui: Any, logic: FastSAM3DSlicerLogic, attempt: Attempt) -> None:
+        self._ui, self._logic, self._attempt = ui, logic, attempt
+        self._starts: list[tuple[Any, str]] = []
+        self._isShowing = False
+        self._region: Any = None
+        self._regionTag = 0
+        self.onRegionMoved: Callable[[], None] = lambda: None
+        ui.regionSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._regionChosen)
+        ui.smoothSlider.connect("valueChanged(double)", self._changed)
+        ui.keepBox.connect("toggled(bool)", self._changed)
+        ui.fillBox.connect("toggled(bool)", self._changed)
+        ui.overwriteBox.connect("currentIndexChanged(int)", self._overwriteChosen)
+        ui.startButton.connect("clicked(bool)", self._start)
+
+    def show(self) -> None:
+        """Show what is chosen, and what can be chosen now."""
+        ui, parameters = self._ui, Parameters()
+        with self._showing():
+            ui.regionSelector.setCurrentNode(parameters.region)
+            ui.smoothSlider.value = parameters.smoothVoxels
+            ui.keepBox.checked = parameters.keepClicked
+            ui.fillBox.checked = parameters.fillHoles
+            self._showOverwrite()
+            self._showStarts()
+        self._watch(parameters.region)
+
+    def apply(self) -> None:
+        """Hand the options on to the logic, which predicts again if they are new to it."""
+        parameters, logic = Parameters(), self._logic
+        options = replace(
+            logic.options,
+            keepClicked=parameters.keepClicked,
+            fillHoles=parameters.fillHoles,
+            smoothVoxels=parameters.smoothVoxels,
+        )
+        region = parameters.region if logic.volumeNode is not None else None
+        self._attempt(lambda: logic.setOptions(options))
+        self._attempt(lambda: logic.setRegion(region))
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._watch(None)
+
+    def _changed(self) -> None:
+        if not self._isShowing:
+            parameters = Parameters()
+            parameters.smoothVoxels = float(self._ui.smoothSlider.value)
+            parameters.keepClicked = bool(self._ui.keepBox.checked)
+            parameters.fillHoles = bool(self._ui.fillBox.checked)
+            self.apply()
+
+    def _regionChosen(self, node: Any) -> None:
+        if not self._isShowing:
+            Parameters().region = node
+            if node is not None and node.GetDisplayNode() is None:
+                node.CreateDefaultDisplayNodes()
+            self._watch(node)
+            self.apply()
+
+    def _watch(self, region: Any) -> None:
+        if region is self._region:
+            return
+        if self._region is not None:
+            self._region.RemoveObserver(self._regionTag)
+        self._region = region
+        if region is not None:
+            event = slicer.vtkMRMLMarkupsNode.PointModifiedEvent
+            self._regionTag = region.AddObserver(event, lambda *_: self.onRegionMoved())
+
+    def _overwriteChosen(self, row: int) -> None:
+        if not self._isShowing and self._logic.segmentationNode is not None:
+            self._editor().SetOverwriteMode(OVERWRITE[row])
+
+    def _editor(self) -> Any:
+        return masking.editorNode(self._logic.segmentationNode, self._logic.volumeNode)
+
+    def _showOverwrite(self) -> None:
+        isThere = None not in (self._logic.segmentationNode, self._logic.volumeNode)
+        self._ui.overwriteBox.enabled = isThere
+        mode = self._editor().GetOverwriteMode() if isThere else OVERWRITE[0]
+        self._ui.overwriteBox.currentIndex = OVERWRITE.index(mode)
+
+    def _showStarts(self) -> None:
+        starts = [
+            (node, segmentId)
+            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+            for segmentId in node.GetSegmentation().GetSegmentIDs()
+            if (node, segmentId) != (self._logic.segmentationNode, self._logic.segmentId)
+        ]
+        box = self._ui.startBox
+        texts = [self._title(node, segmentId) for node, segmentId in starts]
+        if texts != [box.itemText(row) for row in range(box.count)]:
+            box.clear()
+            box.addItems(texts)
+        self._starts = starts
+        self._ui.startButton.enabled = bool(starts) and self._logic.volumeNode is not None
+
+    def _start(self) -> None:
+        node, segmentId = self._starts[self._ui.startBox.currentIndex]
+        self._attempt(lambda: self._logic.startFrom(node, segmentId))
+
+    def _title(self, node: Any, segmentId: str) -> str:
+        name = str(node.GetSegmentation().GetSegment(segmentId).GetName())
+        return name if node is self._logic.segmentationNode else f"{name} ({node.GetName()})"
+
+    @contextmanager
+    def _showing(self) -> Iterator[None]:
+        was, self._isShowing = self._isShowing, True
+        try:
+            yield
+        finally:
+            self._isShowing = was

@@ -1,0 +1,99 @@
+"""What Slicer runs by `--python-script`: the check of an installation, and the batch example."""
+# ruff: noqa: E402 -- packages are asked for before what needs them is imported
+
+import importlib.util
+import logging
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import slicer
+
+from harness import packages
+
+packages.require()
+
+from harness import scripted
+
+scripted.provide_translation()
+
+import run_in_slicer
+from FastSAM3DSlicerLib import selftest
+from harness import fastsam, fixtures
+
+application, scene, views = fixtures.application, fixtures.scene, fixtures.views
+network, module = fastsam.network, fastsam.module
+
+EXAMPLE = fastsam.MODULE.parents[1] / "Resources" / "Examples" / "segment_folder.py"
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def example(monkeypatch, without_torch, tmp_path):
+    """The batch example, with a scan of a ball for every file, and what it saves."""
+    code = EXAMPLE.read_text(encoding="utf-8")
+    found = SimpleNamespace(__name__="example", saved={})
+
+    def save(node, file):
+        (segment,) = node.GetSegmentation().GetSegmentIDs()
+        found.saved[file] = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment).sum()
+
+    monkeypatch.setattr(slicer.util, "loadVolume", lambda path: selftest.addBall())
+    monkeypatch.setattr(slicer.util, "saveNode", save)
+    logic = SimpleNamespace(FastSAM3DSlicerLogic=selftest.newLogic)
+    monkeypatch.setitem(sys.modules, "FastSAM3DSlicer", logic)
+    exec(compile(code, str(EXAMPLE), "exec"), vars(found))
+    return found
+
+
+def test_an_installation_that_works_is_told_in_a_sentence(module, without_torch):
+    assert run_in_slicer.check().endswith("a stand-in network: PyTorch is missing.")
+
+
+def test_an_installation_that_works_ends_with_zero(module, without_torch, caplog):
+    caplog.set_level(logging.INFO)
+    assert run_in_slicer.main() == 0
+    assert "FastSAM3D works" in caplog.text
+
+
+def test_an_installation_that_does_not_work_ends_with_one(module, monkeypatch, caplog):
+    def fail(test):
+        raise AssertionError("The mask lacks the voxel that was clicked on.")
+
+    monkeypatch.setattr(selftest, "run", fail)
+    assert run_in_slicer.main() == 1
+    assert "The mask lacks the voxel" in caplog.text
+
+
+@pytest.mark.parametrize("can_load", [True, False])
+def test_from_a_checkout_slicers_factory_loads_the_module(application, monkeypatch, can_load):
+    calls = []
+    factory = SimpleNamespace(
+        registerModule=lambda file: calls.append(file.fileName()),
+        loadModules=lambda names: calls.append(names) or can_load,
+    )
+    manager = SimpleNamespace(factoryManager=lambda: factory)
+    monkeypatch.setattr(application, "_modules", manager)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    if can_load:
+        run_in_slicer.load()
+        assert calls == ["FastSAM3DSlicer.py", ["FastSAM3DSlicer"]]
+    else:
+        with pytest.raises(RuntimeError, match="could not load"):
+            run_in_slicer.load()
+
+
+def test_the_example_segments_every_scan_of_a_table(scene, example, tmp_path):
+    right, anterior, superior, _ = selftest.TO_RAS @ [*selftest.MIDDLE_KJI[::-1], 1]
+    table = tmp_path / "clicks.csv"
+    rows = [f"{name}.nrrd,{right},{anterior},{superior},1" for name in ("one", "two", "one")]
+    table.write_text("image,r,a,s,label\n" + "\n".join(rows), encoding="utf-8")
+    files = example.main(table, tmp_path / "masks")
+    assert [file.name for file in files] == ["one.seg.nrrd", "two.seg.nrrd"]
+    assert [*example.saved] == [str(file) for file in files]
+    assert np.min([*example.saved.values()]) > 0
