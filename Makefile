@@ -39,7 +39,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)
+bench: $(READY) view-packages
 	$(BIN)/python Testing/bench.py $(BENCH)
 
 clean:

@@ -21,6 +21,7 @@ import bench_geometry
 import bench_networks
 import bench_session
 from bench_timing import Row
+from harness import packages
 
 MEMORY_LIMIT_MB = 1500
 
@@ -33,6 +34,7 @@ class Part(StrEnum):
     SESSION = "session"
     MEMORY = "memory"
     GEOMETRY = "geometry"
+    SLICER = "slicer"
 
 
 def main(
@@ -55,6 +57,7 @@ def main(
         Part.SESSION: lambda: timed(bench_session.rows(), console),
         Part.MEMORY: lambda: peaks(console),
         Part.GEOMETRY: lambda: grown(console),
+        Part.SLICER: lambda: clicked(console),
     }
     for wanted in part or Part:
         found[wanted.value] = sections[wanted]()
@@ -145,6 +148,16 @@ def grown(console: Console) -> list[list[Any]]:
         table.add_row(size, *(number(time) for time in times))
     console.print(table)
     return [list(row) for row in kept]
+
+
+def clicked(console: Console) -> list[dict[str, Any]]:
+    """Show the time from a click to the pixel, where views can be drawn."""
+    if packages.needed():
+        console.print(f"click to pixel: NOT RUN, needs: {packages.apt_line()}", soft_wrap=True)
+        return []
+    import bench_slicer
+
+    return timed(bench_slicer.rows(), console)
 
 
 if __name__ == "__main__":

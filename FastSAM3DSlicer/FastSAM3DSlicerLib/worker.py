@@ -128,5 +128,12 @@ class Worker:
             self.pump(perf_counter() - began)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while self._ranOne():
+            pass
+
+    def _ranOne(self) -> bool:
+        """Run the next job and hold nothing of it after; return whether there was one."""
+        job = self._jobs.get()
+        if job is not None:
             job.run()
+        return job is not None
