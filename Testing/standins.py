@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
+from fastsam3d.errors import InputError
 from fastsam3d.geometry import ras_to_kji
 
 
@@ -22,6 +23,8 @@ class BrightNetwork:
         return patch.reshape(16, 2, 16, 2, 16, 2).mean((1, 3, 5))
 
     def predict(self, embedding, points, labels, mask_logits):
+        if not len(points):
+            raise InputError("Got no points; expected at least one, as the real networks do.")
         self.previous.append(mask_logits)
         parts, _ = ndimage.label(embedding > 0.5)
         cells = np.clip(np.asarray(points) / 2, 0, 15).astype(int)
@@ -32,6 +35,25 @@ class BrightNetwork:
             if not label:
                 inside &= ((grid - cell[:, None, None, None]) ** 2).sum(0) > 9
         return np.where(inside, 4.0, -4.0).astype(np.float32), 0.9
+
+
+class CuttingNetwork(BrightNetwork):
+    """Takes what hangs together with an included point once the excluded balls are cut out."""
+
+    def predict(self, embedding, points, labels, mask_logits):
+        cells = np.clip(np.asarray(points) / 2, 0, 15).astype(int)
+        left, grid = embedding.copy(), np.indices((16,) * 3)
+        for cell in cells[np.asarray(labels) == 0]:
+            left[((grid - cell[:, None, None, None]) ** 2).sum(0) <= 9] = 0
+        return super().predict(left, points, labels, mask_logits)
+
+
+class SheetNetwork(BrightNetwork):
+    """Takes all that is bright, weakly, so that a thin part fades away from cube to cube."""
+
+    def predict(self, embedding, points, labels, mask_logits):
+        super().predict(embedding, points, labels, mask_logits)
+        return np.where(embedding > 0.45, 1.0, -6.0).astype(np.float32), 0.9
 
 
 def volume_with(*boxes, shape=(40, 40, 40)):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from fastsam3d.errors import InputError
 from fastsam3d.geometry import Patch
 from fastsam3d.grid import COARSEST_MM, FINEST_MM, Grid
 
@@ -43,3 +44,27 @@ def test_no_voxel_inside_lies_beyond_the_part_under_a_mask(turn):
         [inside.min(0) - [part.start for part in box], [part.stop for part in box] - inside.max(0)]
     )
     assert wider.max() < 6
+
+
+def test_a_region_is_spelt_out_within_the_volume():
+    small = Grid((10, 20, 30), np.eye(4))
+    assert small.part((slice(None), slice(-5, 99), slice(40, 8))) == np.s_[0:10, 15:20, 30:30]
+
+
+@pytest.mark.parametrize(
+    "region", [3, "abc", (slice(0, 2),) * 2, (slice(0, 2),) * 4, np.s_[0:2, 0.5:2, 0:2]]
+)
+def test_a_region_that_is_none_is_refused(region):
+    with pytest.raises(InputError, match="three slices"):
+        GRID.part(region)
+
+
+def test_a_region_with_a_step_is_refused():
+    with pytest.raises(InputError, match="three slices"):
+        GRID.part(np.s_[0:9:2, 0:9, 0:9])
+
+
+@pytest.mark.parametrize("point", ["abc", ["a", "b", "c"], [[1], [2, 3]], None])
+def test_a_point_that_is_no_numbers_is_refused_in_a_sentence(point):
+    with pytest.raises(InputError, match="give three finite numbers"):
+        GRID.world(point, "ras")

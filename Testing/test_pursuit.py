@@ -7,10 +7,18 @@ from fastsam3d.geometry import Patch, spacing_of
 from fastsam3d.grid import Grid
 from fastsam3d.images import read_volume
 from fastsam3d.mosaic import View
-from fastsam3d.pursuit import CUBES, next_cube, prompts
+from fastsam3d.pursuit import CUBES, next_cube
 from fastsam3d.session import Session
-from fastsam3d.sight import Click
-from standins import BrightNetwork, bent_tube, cut_across, cut_at_faces, volume_with
+from fastsam3d.sight import Click, Sight, prompts
+from standins import (
+    BrightNetwork,
+    CuttingNetwork,
+    SheetNetwork,
+    bent_tube,
+    cut_across,
+    cut_at_faces,
+    volume_with,
+)
 
 GRID = Grid((200, 200, 200), np.eye(4))
 PATCH = Patch((100.0, 100.0, 100.0), 1.0, 64)
@@ -58,6 +66,38 @@ def test_a_cube_without_a_click_is_asked_about_the_middle_of_the_mask_so_far():
     assert patch.to_patch([own.point_ras])[0] == pytest.approx((16.5, 16.5, 16.5))
 
 
+def test_a_click_of_our_own_lies_near_the_exclude_on_the_side_of_the_object():
+    previous = view_of(np.s_[12:20, 12:20, :]).logits
+    clicks = [
+        Click((100.0, 100.0, 20.0), positive=True),
+        Click((100.0, 108.0, 90.0), positive=False),
+    ]
+    *_, own = prompts(PATCH, clicks, previous)
+    assert 66 < own.point_ras[2] < 90
+    assert 7 < np.linalg.norm(np.subtract(own.point_ras, clicks[1].point_ras)) < 20
+
+
+def test_a_cube_that_holds_no_click_and_no_mask_is_asked_nothing(network):
+    far = Patch((300.0, 100.0, 100.0), 1.0, 32)
+    empty = np.full((16, 16, 16), -3.0, np.float32)
+    view = Sight(network, np.ones((9, 9, 9), np.float32), GRID).decode(far, INSIDE, empty)
+    np.testing.assert_array_equal(view.logits, empty)
+    assert network.encoded == 0
+
+
+def test_a_cube_that_the_mask_does_not_reach_is_neither_added_nor_asked_for_again():
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        angle = rng.uniform(0, 1.2)
+        k, j = np.indices((80, 80)) - 40
+        sheet = np.zeros((80, 80, 300), np.float32)
+        sheet[np.abs(k * np.cos(angle) + j * np.sin(angle)) < 1.2] = 1
+        session = Session(SheetNetwork(), sheet, np.eye(4), spacing_mm=rng.uniform(0.6, 1.5))
+        session.click((150, 40, 40), space="ijk")
+        assert 0 < len(patches_of(session)) <= CUBES
+        assert session.model.encoded < 20
+
+
 @pytest.mark.parametrize("turn", [0, 1, 2])
 def test_an_object_of_many_cubes_is_found_whole_at_one_click(network, turn):
     bar = np.moveaxis(volume_with(np.s_[4:36, 4:36, 4:396], shape=(40, 40, 400)), 2, turn)
@@ -99,6 +139,72 @@ def test_a_click_in_one_cube_leaves_what_the_others_show(network):
     assert not session.mask[20, 20, 40]
     assert network.encoded == encoded
     np.testing.assert_array_equal(session.mask[:, :, 200:], before[:, :, 200:])
+
+
+def test_an_exclude_near_the_rim_of_a_further_cube_takes_away_only_what_is_near(network):
+    bar = volume_with(np.s_[4:36, 4:36, 4:396], shape=(40, 40, 400))
+    session = Session(network, bar, np.eye(4), spacing_mm=1.0)
+    session.click((200, 20, 20), space="ijk")
+    before = session.mask.copy()
+    for i in (24, 330):
+        session.click((i, 7, 7), positive=False, space="ijk")
+    lost = np.argwhere(before & ~session.mask)
+    away = [np.linalg.norm(lost - (7, 7, i), axis=1) for i in (24, 330)]
+    assert len(lost) > 0
+    assert np.min(away, 0).max() < 60
+
+
+def test_an_exclude_in_a_mask_from_elsewhere_takes_away_only_what_is_near(network):
+    block = volume_with(np.s_[8:32, 8:32, 8:32])
+    session = Session(network, block, np.eye(4))
+    session.start_from(block > 0)
+    session.click((10, 10, 10), positive=False, space="ijk")
+    assert not session.mask[10, 10, 10]
+    assert session.mask[16:30, 16:30, 16:30].all()
+
+
+@pytest.mark.parametrize("neck", [90, 150, 250])
+def test_a_leak_cut_at_its_neck_is_gone_from_all_the_cubes_it_went_through(neck):
+    bar = volume_with(np.s_[4:36, 4:36, 4:596], shape=(40, 40, 600))
+    session = Session(CuttingNetwork(), bar, np.eye(4), spacing_mm=1.0)
+    session.click((60, 20, 20), space="ijk")
+    assert session.mask[20, 20, 590]
+    session.click((neck, 20, 20), positive=False, space="ijk")
+    along = np.flatnonzero(session.mask.any((0, 1)))
+    assert along[0] < 8
+    assert neck - 60 < along[-1] < neck
+    session.undo()
+    assert session.mask[20, 20, 590]
+
+
+def test_cubes_without_a_click_have_probabilities_too(network):
+    bar = volume_with(np.s_[4:36, 4:36, 4:396], shape=(40, 40, 400))
+    session = Session(network, bar, np.eye(4), spacing_mm=1.0)
+    session.click((200, 20, 20), space="ijk")
+    assert 0 <= session.uncertainty() < 0.3
+    assert session.probability()[session.mask].mean() > 0.7
+
+
+def test_passes_over_an_empty_cube_give_its_own_probabilities(network):
+    logits = np.full((16, 16, 16), -3.0, np.float32)
+    view = View(Patch((300.0, 100.0, 100.0), 1.0, 32), logits, 0.9)
+    soft = Sight(network, np.ones((9, 9, 9), np.float32), GRID).passes(view, INSIDE)
+    assert soft == pytest.approx(1 / (1 + np.exp(3)), abs=1e-6)
+
+
+def test_clicks_that_are_moved_stay_in_the_cube(network, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        network,
+        "predict",
+        lambda _, points, *__: (asked.append(points), (np.ones((16,) * 3, np.float32), 0.9))[1],
+    )
+    patch = Patch((100.0, 100.0, 100.0), 1.0, 32)
+    rim = [Click((100.0, 100.0, 116.0), positive=True), Click((90.0, 84.0, 100.0), positive=False)]
+    view = View(patch, np.ones((16, 16, 16), np.float32), 0.9)
+    Sight(network, np.ones((9, 9, 9), np.float32), GRID).passes(view, rim)
+    assert len(asked) == 4
+    assert all(len(points) == 2 and patch.contains(patch.to_ras(points)).all() for points in asked)
 
 
 def test_a_click_beyond_the_patch_adds_a_cube_as_fine(network):

@@ -5,8 +5,9 @@ from fastsam3d.geometry import Patch, box_shape
 from fastsam3d.grid import Grid
 from fastsam3d.metrics import dice
 from fastsam3d.mosaic import View
-from fastsam3d.refinement import TILES, finer_cubes, tiles
+from fastsam3d.refinement import TILES, finer_cubes, refine, tiles
 from fastsam3d.session import Session
+from fastsam3d.sight import Click, Sight
 from standins import BrightNetwork, bent_tube, cut_at_faces
 
 
@@ -54,6 +55,30 @@ def test_refining_is_one_step_and_no_click(session):
     np.testing.assert_array_equal(session.mask, before)
     session.redo()
     np.testing.assert_array_equal(session.mask, after)
+
+
+def test_the_cube_of_the_newest_click_is_the_last_and_the_sureness_that_of_all(
+    session, network, tube
+):
+    points = [np.rint(tube[1][n])[::-1] for n in (80, 520)]
+    predict, told = network.predict, iter([0.6, 0.8] * 99)
+    for point in points:
+        session.click(point, space="ijk")
+        network.predict = lambda *asked: (predict(*asked)[0], next(told))
+        session.refine()
+        network.predict = predict
+        assert session.patch.contains(point, margin_mm=2 * session.patch.spacing_mm)
+        assert 0.6 < session.confidence < 0.8
+        session.undo()
+
+
+def test_a_cube_that_the_mask_does_not_reach_is_left_as_it_is(network):
+    view = ball(Patch((0.0, 0.0, 0.0), 4.0, 32))
+    empty = np.full((16, 16, 16), -5.0, np.float32)
+    sight = Sight(network, np.zeros((9, 9, 9), np.float32), Grid((9, 9, 9), np.eye(4)))
+    inside = [Click((0.0, 0.0, 0.0), positive=True)]
+    assert refine(sight, [view], inside, lambda _: empty) == ()
+    assert network.encoded == 0
 
 
 def test_a_later_click_stays_in_the_finer_cubes(session, network, tube):

@@ -3,11 +3,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from fastsam3d.errors import InputError
+from fastsam3d.errors import InputError, out_of_memory
 from fastsam3d.images import Volume
 from fastsam3d.points import Point, Target
 from fastsam3d.postprocess import Postprocessing
-from fastsam3d.segment import Engine, Options, open_network, out_of_memory, segment_targets
+from fastsam3d.segment import Engine, Options, open_network, segment_targets
 
 
 class HalfSession:

@@ -2,7 +2,8 @@ import numpy as np
 
 from fastsam3d.geometry import Patch
 from fastsam3d.mosaic import View
-from fastsam3d.sight import Click
+from fastsam3d.refinement import TILES
+from fastsam3d.sight import EMBEDDINGS, Click
 from fastsam3d.state import KEPT, State
 
 CELLS = 4
@@ -30,6 +31,29 @@ def test_what_was_seen_comes_back_the_newest_last():
     assert state.patch.centre_ras[0] == 3
     assert state.logits(state.patch, CELLS)[0, 0, 0] == 3
     assert state.logits(Patch((99.0, 0.0, 0.0)), CELLS) is None
+
+
+def test_cubes_far_from_the_newest_are_let_go_whenever_they_were_seen():
+    places = [*range(30, 30 + KEPT), 0, 1, 50.5]
+    state = State().after((), views_at(*places))
+    kept = [patch.centre_ras[0] for patch, _ in state.seen]
+    assert len(kept) == KEPT
+    assert kept[-1] == 50.5
+    assert min(kept) > 1
+
+
+def test_all_the_cubes_of_a_refined_object_are_kept():
+    assert KEPT >= TILES
+    assert EMBEDDINGS >= TILES
+
+
+def test_steps_share_what_did_not_change():
+    first = State().after((), views_at(1, 2, 3))
+    old, changed, _ = first.views(CELLS)
+    second = first.after((), [old, changed._replace(logits=-changed.logits), *views_at(4)])
+    before, after = dict(first.seen), dict(second.seen)
+    assert after[old.patch] is before[old.patch]
+    assert after[changed.patch] != before[changed.patch]
 
 
 def test_the_oldest_cubes_are_let_go():

@@ -68,7 +68,7 @@ class Engine:
 
     def retreat(self, error: BaseException) -> bool:
         """Go on on the CPU if a device's memory was full; tell whether that is of use."""
-        from fastsam3d.segment import out_of_memory
+        from fastsam3d.errors import out_of_memory
 
         if not out_of_memory(error) or isinstance(error, MemoryError):
             return False
@@ -81,7 +81,7 @@ class Engine:
 
 def explained(error: BaseException) -> Any:
     """Return a UserError for a full memory, else the error itself."""
-    from fastsam3d.segment import out_of_memory
+    from fastsam3d.errors import out_of_memory
 
     if not out_of_memory(error):
         return error

@@ -176,13 +176,27 @@ def test_a_mask_moved_against_the_scan_is_refused(
     assert_refused(result, tmp_path, before, "not on the grid of organ.nrrd")
 
 
-def test_only_exclude_points_are_refused_though_there_is_a_mask(
+def test_exclude_points_alone_are_enough_where_there_is_a_mask(run, bright, organ, start, tmp_path):
+    labels = np.zeros(SHAPE)
+    labels[10:30, 10:30, 10:30] = 1
+    options = ["--point", "-42,-30,30,out", "--start-from", start(labels)]
+    code, _, err = run("segment", organ, *options, "-o", tmp_path / "m.nrrd")
+    assert code == 0, err
+    mask = read_labels(tmp_path / "m.nrrd").array_kji > 0
+    assert not mask[20, 20, 28]
+    assert 0.5 * labels.sum() < mask.sum() < labels.sum()
+
+
+def test_no_points_are_refused_though_there_is_a_mask(
     run, network, assert_refused, organ, start, tmp_path
 ):
-    options = ["--point", "-42,-30,30,out", "--start-from", start(np.ones(SHAPE))]
+    points = {"objects": [{"points": [[-42, -30, 30]]}, {"name": "spare", "points": []}]}
+    (tmp_path / "points.json").write_text(json.dumps(points))
+    labels = np.ones(SHAPE)
+    options = ["--points", tmp_path / "points.json", "--start-from", start(labels)]
     before = sorted(tmp_path.iterdir())
     result = run("segment", organ, *options, "-o", tmp_path / "m.nrrd")
-    assert_refused(result, tmp_path, before, "only exclude points")
+    assert_refused(result, tmp_path, before, "spare has no points")
     assert network == []
 
 

@@ -113,7 +113,7 @@ def _learn(
     random = Random.seeded(config.seed, state.step, device=device)
     batch = make_batch(examples.draw(config.batch, random), config.objects, random)
     for group in state.optimizer.param_groups:
-        group["lr"] = rate * group["scale"]
+        group["lr"] = rate
     # The cache would keep what the clicks without gradients cast, and cut off the last click's.
     with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
         loss = click_loss(state.network, batch, config.clicks, random)
@@ -158,7 +158,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--resume", type=Path, help="a folder that an earlier run wrote")
     add("--save-seconds", type=float, default=120.0)
     add("--batch", type=int, default=16, help="patches a step")
-    add("--objects", type=int, default=8, help="objects of each patch")
+    add("--objects", type=int, default=4, help="objects of each patch")
     add("--fresh", type=int, default=4, help="new examples a step")
     add("--capacity", type=int, default=8192, help="examples kept; each takes 2.4 MB")
     add("--learning-rate", type=float, default=1e-3)

@@ -1,21 +1,22 @@
 """The grid of a volume in the world: what lies in it, and where."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from functools import reduce
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .geometry import Box, Patch, kji_to_ras, ras_to_kji, spacing_of
+from .geometry import Box, Patch, kji_to_ras, meet, ras_to_kji, spacing_of
+from .history import NOTHING, join
 
 Point = tuple[float, float, float]
 Space = Literal["ras", "ijk"]
 
 FINEST_MM, COARSEST_MM = 0.25, 4.0
 """Spacings of a patch that the networks were trained on."""
-WHOLE = 1.0
-"""A patch is at most so many times as long as the volume."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,37 @@ class Grid:
 
     shape_kji: tuple[int, int, int]
     ijk_to_ras: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, volume_kji: NDArray[Any], ijk_to_ras: NDArray[np.float64]) -> "Grid":
+        """Return the grid of a volume.
+
+        Raises:
+            InputError: it is not 3D.
+        """
+        if volume_kji.ndim != 3:
+            raise InputError(
+                f"Got an array of shape {volume_kji.shape}; expected one 3D volume (k, j, i)."
+            )
+        depth, height, width = volume_kji.shape
+        return cls((depth, height, width), ijk_to_ras)
+
+    def check_mask(self, mask: NDArray[Any]) -> None:
+        """Refuse a mask that is not this volume's.
+
+        Raises:
+            InputError: it has another shape, or is not of bool.
+        """
+        if mask.shape != self.shape_kji or mask.dtype != bool:
+            raise InputError(
+                f"Got a mask of shape {mask.shape} and type {mask.dtype}; expected bool of the "
+                f"volume's shape {self.shape_kji}."
+            )
+
+    def reach(self, patches: Iterable[Patch]) -> Box:
+        """Return the smallest box that holds all voxels that patches may touch."""
+        boxes = (patch.box_in(self.shape_kji, self.ijk_to_ras) for patch in patches)
+        return reduce(join, boxes, NOTHING)
 
     def holds(self, points_ras: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell for each of (N, 3) points in mm whether it lies in the volume."""
@@ -37,6 +69,25 @@ class Grid:
         """Return the (3,) indices (k, j, i) of the voxel that is nearest to a point."""
         kji = ras_to_kji(np.array([point_ras]), self.ijk_to_ras)[0]
         return np.asarray(np.clip(np.round(kji).astype(int), 0, np.subtract(self.shape_kji, 1)))
+
+    def part(self, region: Box) -> Box:
+        """Return a region with its ends spelt out, within the volume.
+
+        Raises:
+            InputError: it is not three slices of whole numbers without a step.
+        """
+        try:
+            k, j, i = (
+                slice(*part.indices(length)[:2])
+                for part, length in zip(region, self.shape_kji, strict=True)
+                if part.step in (None, 1)
+            )
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"Got the region {region!r}; expected three slices (k, j, i) of whole voxels, "
+                "or None for the whole volume."
+            ) from error
+        return meet((k, j, i), (k, j, i))
 
     def corners_ras(self, box: Box) -> NDArray[np.float64]:
         """Return the (8, 3) corner voxels of a box in mm."""
@@ -70,7 +121,7 @@ class Grid:
 
     def limit(self, spacing_mm: float, size: int) -> float:
         """Bring a spacing between what the voxels can show and what holds the volume."""
-        coarsest = min(COARSEST_MM, max(WHOLE * self.extent_mm() / size, FINEST_MM))
+        coarsest = min(COARSEST_MM, max(self.extent_mm() / size, FINEST_MM))
         finest = max(FINEST_MM, 0.25 * self.voxel_mm())
         return float(np.clip(spacing_mm, min(finest, coarsest), coarsest))
 
@@ -80,7 +131,10 @@ class Grid:
         Raises:
             InputError: it is not three finite numbers inside the volume.
         """
-        values = np.asarray(point, np.float64)
+        try:
+            values = np.asarray(point, np.float64)
+        except (TypeError, ValueError):
+            values = np.full(1, np.nan)
         if values.shape != (3,) or not np.isfinite(values).all():
             raise InputError(f"Got the point {point!r}; give three finite numbers.")
         if space not in ("ras", "ijk"):

@@ -111,24 +111,33 @@ def in_ras(target: Target, ijk_to_ras: NDArray[np.float64]) -> Target:
     return Target(target.name, tuple(moved))
 
 
-def check_given(targets: Iterable[Target]) -> None:
+def check_given(targets: Iterable[Target], *, started: bool = False) -> None:
     """Refuse targets that no scan could be segmented with.
 
+    Args:
+        targets: the objects.
+        started: whether there are masks to go on from, that points may be excluded from.
+
     Raises:
-        InputError: no points, or an object with only exclude points.
+        InputError: no points, or an object with only exclude points and no mask to go on from.
     """
     targets = list(targets)
     if not any(target.points for target in targets):
         raise InputError("There are no points; give at least one on the object: --point X,Y,Z.")
     for target in targets:
-        if not any(point.positive for point in target.points):
+        if not any(point.positive or started for point in target.points):
             raise InputError(
-                f"{target.name} has only exclude points or none; add a point that lies on it."
+                f"{target.name} has {'no points' if started else 'only exclude points or none'}; "
+                "add a point that lies on it."
             )
 
 
 def check_targets(
-    targets: Iterable[Target], shape_kji: tuple[int, ...], ijk_to_ras: NDArray[np.float64]
+    targets: Iterable[Target],
+    shape_kji: tuple[int, ...],
+    ijk_to_ras: NDArray[np.float64],
+    *,
+    started: bool = False,
 ) -> None:
     """Refuse targets in RAS that cannot be segmented in a volume.
 
@@ -136,7 +145,7 @@ def check_targets(
         InputError: as `check_given`, or a point outside the volume.
     """
     targets = list(targets)
-    check_given(targets)
+    check_given(targets, started=started)
     for point in (point for target in targets for point in target.points):
         _check_inside(point, shape_kji, ijk_to_ras)
 

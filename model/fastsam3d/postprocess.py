@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Points
+from .zoom import clicked_part
 
 Mask = NDArray[np.bool_]
 
@@ -36,17 +37,5 @@ class Postprocessing:
             mask = ndimage.gaussian_filter(mask.astype(np.float32), self.smooth_voxels) > 0.5
         if self.fill_holes:
             mask = ndimage.binary_fill_holes(mask)
-        return _clicked(mask, included_kji) if self.keep_clicked else mask
-
-
-def _clicked(mask: Mask, included_kji: Points) -> Mask:
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(mask)
-    index = np.round(included_kji).astype(int)
-    index = index[((index >= 0) & (index < mask.shape)).all(1)]
-    hit = np.unique(parts[tuple(index.T)])
-    hit = hit[hit > 0]
-    if not hit.size:
-        return mask
-    return np.isin(parts, hit)
+        part = clicked_part(mask, included_kji + 0.5) if self.keep_clicked else None
+        return mask if part is None else part

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from .geometry import Patch
 from .grid import FINEST_MM, Grid, triple
 from .mosaic import Logits, View
-from .pursuit import prompts
 from .sight import Click, Sight
 
 TILES = 18
@@ -43,8 +42,9 @@ def refine(
         previous_in: gives the (m, m, m) logits of the mask so far in a patch, None for none.
 
     Returns:
-        What the finer cubes show, elsewhere the mask as before; nothing if none is believed, if
-        they would be finer than the volume, or too many.
+        What the finer cubes show, elsewhere the mask as before, that with the newest click last,
+        each as sure as those that are believed on average; nothing if none is, if they would be
+        finer than the volume, or too many.
     """
     patches = finer_cubes(views, sight.grid)
     band = BAND_CELLS * max(view.patch.spacing_mm for view in views)
@@ -53,7 +53,11 @@ def refine(
         for patch in patches
         if (previous := previous_in(patch)) is not None
     ]
-    return tuple(view for view, _ in drawn) if any(believed for _, believed in drawn) else ()
+    sure = [view.confidence for view, believed in drawn if believed]
+    finer = [view._replace(confidence=float(np.mean(sure))) for view, _ in drawn if sure]
+    if clicks:
+        finer.sort(key=lambda view: _away(view.patch, clicks[-1]), reverse=True)
+    return tuple(finer)
 
 
 def finer_cubes(views: Sequence[View], grid: Grid) -> list[Patch]:
@@ -88,8 +92,10 @@ def _redraw(
     sight: Sight, patch: Patch, previous: Logits, clicks: Sequence[Click], band_cells: float
 ) -> tuple[View, bool]:
     """Decode a finer cube; return what to keep of it, and whether it was believed."""
+    if not (previous > 0).any():
+        return View(patch, previous, 0.0), False
     known = np.where(previous > 0, np.float32(SURE), np.float32(-SURE))
-    view = sight.decode(patch, prompts(patch, clicks, previous), known)
+    view = sight.decode(patch, clicks, known)
     if _agreement(view.logits > 0, previous > 0) < AGREED:
         return view._replace(logits=previous), False
     return view._replace(logits=_near_border(view.logits, previous, band_cells)), True
@@ -110,6 +116,11 @@ def _near_border(logits: Logits, previous: Logits, cells: float) -> Logits:
         return previous
     depth = ndimage.distance_transform_edt(inside) + ndimage.distance_transform_edt(~inside)
     return np.where(depth <= cells, logits, previous)
+
+
+def _away(patch: Patch, click: Click) -> float:
+    """Measure how far from the middle of a cube a click lies, in mm along the farthest axis."""
+    return float(np.abs(np.subtract(click.point_ras, patch.centre_ras)).max())
 
 
 def _inside_ras(view: View) -> NDArray[np.float64]:

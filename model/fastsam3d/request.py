@@ -55,7 +55,8 @@ def segment(request: Request, engine: Engine, *, as_json: bool = False) -> None:
     targets = _targets(request)
     volume = read_volume(request.image, request.series)
     targets = [in_ras(target, volume.ijk_to_ras) for target in targets]
-    check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras)
+    started = request.start_from is not None
+    check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras, started=started)
     options = _options(request, volume, targets)
     with progress(sum(len(target.points) for target in targets)) as advance:
         outcome = engine.run(
@@ -117,7 +118,7 @@ def _targets(request: Request) -> list[Target]:
     if not request.points:
         clicks = tuple(parse_point(text) for text in request.point)
         targets = [Target(request.name, clicks, request.coordinates)]
-    check_given(targets)
+    check_given(targets, started=request.start_from is not None)
     return targets
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import InputError, out_of_memory
 from .geometry import Box
 from .images import Volume
 from .points import Target
@@ -180,13 +180,6 @@ class Engine:
                 self.preset, self.checkpoint, self.device, ct_clamp=self.ct_clamp
             )
         return self._open
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that a device's or the computer's memory is full."""
-    said = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "cannot allocate memory")
-    return isinstance(error, MemoryError) or any(sign in said for sign in signs)
 
 
 def segment_targets(

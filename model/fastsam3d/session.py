@@ -1,26 +1,25 @@
 """One object in one volume, click by click."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .edits import keep_edits
-from .errors import InputError
-from .geometry import Box, Patch, box_shape, meet, ras_to_kji
+from .edits import Foreign, Said, agreed, as_logits, included_kji, keep_edits
+from .geometry import Box, Patch, box_shape, meet
 from .grid import Grid, Space
 from .history import NOTHING, Change, Mask, bounds, join, nested
-from .mosaic import Logits, View, blend, cells_of, in_patch
+from .mosaic import Logits, View, blend, in_patch
 from .postprocess import Postprocessing
 from .pursuit import goes_on, look_round
 from .refinement import refine
 from .sight import Click, Network, Sight
 from .state import State, Step
-from .zoom import first_patch, patch_round
+from .zoom import first_patch, patch_round, patch_with
 
 
-@dataclass
 class Session:
     """Segments one object of one volume.
 
@@ -35,25 +34,37 @@ class Session:
         message: the last thing that a user should be told, or "".
     """
 
-    model: Network
-    volume_kji: NDArray[Any]
-    ijk_to_ras: NDArray[np.float64]
-    spacing_mm: float = 1.5
-    region: Box | None = None
-    postprocessing: Postprocessing = field(default_factory=Postprocessing)
-    message: str = field(default="", init=False)
+    def __init__(
+        self,
+        model: Network,
+        volume_kji: NDArray[Any],
+        ijk_to_ras: NDArray[np.float64],
+        spacing_mm: float = 1.5,
+        region: Box | None = None,
+        postprocessing: Postprocessing | None = None,
+    ) -> None:
+        """Open a session; see the attributes.
 
-    def __post_init__(self) -> None:
-        if self.region is not None:
-            self.region = _within(self.region, self.volume_kji.shape)
-        if self.volume_kji.ndim != 3:
-            raise InputError(
-                f"Got an array of shape {self.volume_kji.shape}; expected one 3D volume (k, j, i)."
-            )
-        depth, height, width = self.volume_kji.shape
-        self._grid = Grid((depth, height, width), np.asarray(self.ijk_to_ras, np.float64))
-        self._sight = Sight(self.model, self.volume_kji, self._grid)
+        Raises:
+            InputError: no 3D volume, or a region that is none.
+        """
+        self.model, self.volume_kji = model, volume_kji
+        self.ijk_to_ras = np.asarray(ijk_to_ras, np.float64)
+        self._grid = Grid.of(volume_kji, self.ijk_to_ras)
+        self._sight = Sight(model, volume_kji, self._grid)
+        self.spacing_mm = spacing_mm
+        self.region = region
+        self.postprocessing = postprocessing or Postprocessing()
         self._clear()
+
+    @property
+    def region(self) -> Box | None:
+        """Return the box beyond which no click writes; None for the whole volume."""
+        return self._region
+
+    @region.setter
+    def region(self, region: Box | None) -> None:
+        self._region = None if region is None else self._grid.part(region)
 
     @property
     def clicks(self) -> tuple[Click, ...]:
@@ -86,7 +97,7 @@ class Session:
         """
         click = Click(self._grid.world(point, space), positive)
         clicks = (*self.clicks, click)
-        if not self.mask.any() and not any(each.positive for each in clicks):
+        if not any(each.positive for each in clicks) and not self.mask[self._bounds].any():
             state = replace(self._state, clicks=clicks)
             box = self._do(NOTHING, self.mask[NOTHING], self._by_hand[NOTHING], state)
             self.message = (
@@ -140,27 +151,35 @@ class Session:
         return box
 
     def start_from(self, mask: Mask) -> Box:
-        """Go on from an existing mask, (k, j, i), as if the network had made it."""
-        return self._replace(mask, by_hand=False)
+        """Go on from an existing mask, (k, j, i), that came from elsewhere.
+
+        It stays, as if all of it had been drawn by hand, save where a click says otherwise: each
+        changes the piece that it lies in, and the core of the mask is never taken away. `refine`
+        draws its border anew.
+        """
+        known = Foreign(self.clicks) if mask.any() else State(self.clicks)
+        return self._replace(mask, known, by_hand=False)
 
     def edit(self, mask: Mask) -> Box:
         """Take over a mask, (k, j, i), that was changed by hand: what was changed stays.
 
-        Only a later click into a changed place gives that place back to the network.
+        Only a later click into a changed place gives that place back to the network: of a piece
+        that it excludes, no more than is nearer to it than to the core of the mask.
         """
-        return self._replace(mask, by_hand=True)
+        return self._replace(mask, replace(self._state, seen=()), by_hand=True)
 
     def probability(self) -> NDArray[np.float32]:
         """Estimate for every voxel, (k, j, i), how likely it belongs to the object.
 
-        The mean of a few decoder passes over the kept embedding.
+        The mean of a few decoder passes over the kept embedding. It is the mask, 1 or 0, where it
+        was edited by hand, beyond the region and what was looked at, and before the first click.
         """
-        out = np.zeros(self._grid.shape_kji, np.float32)
+        out = self.mask.astype(np.float32)
         soft = self._soft()
-        box = NOTHING
-        for view in soft:
-            box = join(box, view.patch.box_in(self._grid.shape_kji, self.ijk_to_ras))
-        out[box] = np.maximum(blend(soft, self._grid.shape_kji, self.ijk_to_ras, box), 0)
+        box = self._reach(soft)
+        likely = blend(soft, self._grid.shape_kji, self.ijk_to_ras, box)
+        known = self._by_hand[box] | np.isneginf(likely)
+        out[box] = np.where(known, out[box], likely)
         return out
 
     def uncertainty(self) -> float:
@@ -188,31 +207,28 @@ class Session:
         """Keep the patch that holds the click best; else take one that holds click and mask."""
         if (patch := self._state.patch_at(click)) is not None:
             return patch
-        point, size = np.array([click.point_ras]), self.model.patch_size
-        box = self._mask_box()
+        box, size = self._mask_box(), self.model.patch_size
+        point = np.array(click.point_ras)
         if 0 in box_shape(box):
-            return first_patch(point[0], self._grid, self.spacing_mm, size)
+            return first_patch(point, self._grid, self.spacing_mm, size)
         if self.patch is not None:
-            return first_patch(point[0], self._grid, self.patch.spacing_mm, size)
+            return first_patch(point, self._grid, self.patch.spacing_mm, size)
         corners = self._grid.corners_ras(box)
-        both = patch_round(np.concatenate([corners, point]), self._grid, size)
-        if both.contains(point)[0]:
-            return both
-        return first_patch(point[0], self._grid, self.spacing_mm, size)
+        return patch_with(point, corners, self._grid, self.spacing_mm, size)
 
     def _mask_box(self) -> Box:
         """Return the smallest box that holds the mask; an empty one if there is none."""
         return nested(self._bounds, bounds(self.mask[self._bounds]))
 
     def _from_mask(self) -> list[View]:
-        """Return the mask as if it had been seen: in the patch, or in one round it."""
+        """Return the mask as if it had been seen, in a patch round it."""
         box = self._mask_box()
         if 0 in box_shape(box):
             return []
         size = self.model.patch_size
-        patch = self.patch or patch_round(self._grid.corners_ras(box), self._grid, size)
-        previous = self._previous(patch)
-        return [] if previous is None else [View(patch, previous, self.confidence)]
+        patch = patch_round(self._grid.corners_ras(box), self._grid, size)
+        logits = as_logits(self.mask, self.ijk_to_ras, patch, self.model.mask_size)
+        return [View(patch, logits, self.confidence)]
 
     def _previous(self, patch: Patch) -> Logits | None:
         """Return what the network is to go on from: its logits so far, or the mask."""
@@ -223,17 +239,16 @@ class Session:
             return None
         if views := self._state.views(cells):
             return in_patch(views, patch, cells)
-        share = cells_of(patch, cells).sample(
-            self.mask.view(np.uint8), self.ijk_to_ras, outside=0.0
-        )
-        return (16 * share - 8).astype(np.float32)
+        return as_logits(self.mask, self.ijk_to_ras, patch, cells)
 
     def _show(self, views: tuple[View, ...], clicks: tuple[Click, ...], click: Click | None) -> Box:
         """Bring views to the mask as one step, and remember them."""
-        state = self._state.after(clicks, views)
         box, values = self._on_grid(views, clicks)
-        voxel = None if click is None else self._grid.voxel_at(click.point_ras)
-        changed = self._do(box, *keep_edits(self.mask, self._by_hand, box, values, voxel), state)
+        said = None if click is None else Said.by(click, clicks, self._grid)
+        foreign = isinstance(self._state, Foreign)
+        kept, marks = keep_edits(self.mask, self._by_hand, box, values, said, foreign=foreign)
+        views = agreed(views, box, values, kept, self.ijk_to_ras)
+        changed = self._do(box, kept, marks, self._state.after(clicks, views))
         if goes_on(views, clicks, self._grid):
             self.message = (
                 "The object goes on beyond what the network sees at once: "
@@ -243,29 +258,25 @@ class Session:
 
     def _on_grid(self, views: tuple[View, ...], clicks: tuple[Click, ...]) -> tuple[Box, Mask]:
         """Bring logits to the volume's grid, where they or the mask so far are inside."""
-        within, reach = self._bounds, NOTHING
+        within = self._bounds
         for view in views:
             within = join(within, self._grid.box_of(view.patch, view.logits > 0))
-            reach = join(reach, view.patch.box_in(self._grid.shape_kji, self.ijk_to_ras))
-        within = meet(within, reach)
-        if self.region is not None:
-            within = meet(within, self.region)
+        within = meet(within, self._reach(views))
         values = blend(views, self._grid.shape_kji, self.ijk_to_ras, within)
-        included = np.array([c.point_ras for c in clicks if c.positive]).reshape(-1, 3)
-        index = ras_to_kji(included, self.ijk_to_ras) - [part.start for part in within]
+        index = included_kji(clicks, self.ijk_to_ras) - [part.start for part in within]
         found = self.postprocessing.apply(values > 0, index)
         return within, np.where(np.isneginf(values), self.mask[within], found)
 
-    def _replace(self, mask: Mask, *, by_hand: bool) -> Box:
-        if mask.shape != self.mask.shape or mask.dtype != bool:
-            raise InputError(
-                f"Got a mask of shape {mask.shape} and type {mask.dtype}; expected bool of the "
-                f"volume's shape {self.mask.shape}."
-            )
+    def _reach(self, views: Sequence[View]) -> Box:
+        """Return the part of the region that views may show."""
+        reach = self._grid.reach(view.patch for view in views)
+        return reach if self.region is None else meet(reach, self.region)
+
+    def _replace(self, mask: Mask, state: State, *, by_hand: bool) -> Box:
+        self._grid.check_mask(mask)
         box = join(bounds(mask), self._bounds)
         changed = mask[box] != self.mask[box]
         marks = self._by_hand[box] | changed if by_hand else np.zeros_like(changed)
-        state = replace(self._state, seen=())
         return self._do(box, mask[box], marks, state)
 
     def _do(self, box: Box, values: Mask, by_hand: Mask, after: State) -> Box:
@@ -286,10 +297,3 @@ class Session:
         box = step.mask.turn(self.mask)
         self._bounds = join(self._bounds, box)
         return box
-
-
-def _within(region: Box, shape_kji: tuple[int, ...]) -> Box:
-    k, j, i = (
-        slice(*part.indices(length)[:2]) for part, length in zip(region, shape_kji, strict=True)
-    )
-    return k, j, i

@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .geometry import Patch
-from .grid import Grid
+from .grid import Grid, triple
 from .mosaic import Logits, View, resample_logits
 from .zoom import next_patch
 
-EMBEDDINGS = 16
-"""Embeddings that are kept, the last used ones."""
+EMBEDDINGS = 24
+"""Embeddings that are kept, the last used ones: of the default, 6 to 9 MB each."""
 LOOKS = 6
 """Patches that one click may try until the object fits."""
+
+DEEP = 0.7
+"""Of a mask's greatest depth, that of a click of our own beside one that excludes."""
 
 
 class Network(Protocol):
@@ -64,25 +67,36 @@ class Sight:
         return view if (view.logits > 0).any() else first
 
     def decode(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
-        """Decode the clicks that lie in a patch."""
-        points = np.array([click.point_ras for click in clicks])
-        labels = np.array([click.positive for click in clicks], np.int64)
-        held = patch.contains(points)
+        """Decode what `prompts` gives for a patch.
+
+        With none that includes the mask so far comes back: the network refuses no clicks, and
+        takes away all that it sees at clicks that exclude alone.
+        """
+        asked = prompts(patch, clicks, previous)
+        if previous is not None and not any(click.positive for click in asked):
+            return View(patch, previous, 0.0)
         logits, confidence = self.model.predict(
-            self._embedding(patch), patch.to_patch(points[held]), labels[held], previous
+            self._embedding(patch),
+            patch.to_patch([click.point_ras for click in asked]),
+            np.array([click.positive for click in asked], np.int64),
+            previous,
         )
         return View(patch, logits, confidence)
 
     def passes(self, view: View, clicks: Sequence[Click]) -> Logits:
         """Average the probabilities of a few passes over the kept embedding.
 
-        With and without the previous mask, and with the clicks moved by about a voxel.
+        With and without the previous mask, and with the clicks moved by about a voxel. Where
+        nothing includes, those of the view.
         """
         rng = np.random.default_rng(len(clicks))
-        answers = [view.logits, self.decode(view.patch, clicks, None).logits]
-        for _ in range(3):
-            moved = [self._moved(click, view.patch, rng) for click in clicks]
-            answers.append(self.decode(view.patch, moved, view.logits).logits)
+        asked = prompts(view.patch, clicks, view.logits)
+        answers = [view.logits]
+        if any(click.positive for click in asked):
+            answers.append(self.decode(view.patch, asked, None).logits)
+            for _ in range(3):
+                moved = [_moved(click, view.patch, rng) for click in asked]
+                answers.append(self.decode(view.patch, moved, view.logits).logits)
         soft: Logits = np.mean([_sigmoid(logits) for logits in answers], axis=0, dtype=np.float32)
         return soft
 
@@ -101,10 +115,39 @@ class Sight:
         self._embeddings.move_to_end(patch)
         return self._embeddings[patch]
 
-    @staticmethod
-    def _moved(click: Click, patch: Patch, rng: np.random.Generator) -> Click:
-        right, anterior, superior = rng.normal(click.point_ras, patch.spacing_mm).tolist()
-        return Click((right, anterior, superior), click.positive)
+
+def prompts(patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> list[Click]:
+    """Return the clicks that lie in a patch, one of them that includes: if need be, our own.
+
+    That one lies deep in the mask so far, near the newest exclude; none where that is empty.
+    """
+    from scipy import ndimage
+
+    held = [click for click in clicks if patch.contains(click.point_ras)]
+    if any(click.positive for click in held) or previous is None or not (previous > 0).any():
+        return held
+    depth = ndimage.distance_transform_edt(np.pad(previous > 0, 1))[1:-1, 1:-1, 1:-1]
+    cell = patch.size / previous.shape[0]
+    deep = np.argwhere(depth >= (DEEP if held else 1) * depth.max())
+    points = patch.to_ras((deep + 0.5) * cell - 0.5)
+    # Far from an exclude the network would give up all that lies between; on it, everything.
+    least_mm = depth.max() * cell * patch.spacing_mm
+    cost = np.zeros(len(points))
+    for click in held[-1:]:
+        away = np.linalg.norm(points - click.point_ras, axis=1)
+        cost = np.maximum(away, least_mm) + least_mm * (away < least_mm)
+        # Of two sides of a neck, that of the object.
+        included = [each.point_ras for each in clicks if each.positive]
+        if included:
+            cost += np.linalg.norm(points[:, None] - included, axis=2).min(1) / 2
+    point = points[cost.argmin()]
+    return [*held, Click(triple(point), positive=True)]
+
+
+def _moved(click: Click, patch: Patch, rng: np.random.Generator) -> Click:
+    """Move a click by about a voxel, within the patch."""
+    moved = patch.to_patch([rng.normal(click.point_ras, patch.spacing_mm)])
+    return Click(triple(patch.to_ras(moved.clip(0, patch.size - 1))[0]), click.positive)
 
 
 def _sigmoid(logits: Logits) -> Logits:

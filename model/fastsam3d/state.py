@@ -8,12 +8,12 @@ import numpy as np
 from .geometry import Patch
 from .history import Change, pack_logits, unpack_logits
 from .mosaic import Logits, View
-from .sight import Click
+from .sight import EMBEDDINGS, Click
 
 MARGIN_VOXELS = 4
 """How far from its faces a patch must hold a click."""
-KEPT = 16
-"""Cubes that are kept of an object."""
+KEPT = EMBEDDINGS
+"""Cubes that are kept of an object, those nearest the one that was looked at last."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,14 @@ class State:
 
     def after(self, clicks: tuple[Click, ...], views: Sequence[View]) -> "State":
         """Return what is known when views, the newest last, have taken the place of others."""
-        newest = views[-1]
-        kept = {view.patch: pack_logits(view.logits) for view in views[-KEPT:]}
+        newest, before = views[-1], dict(self.seen)
+        nearest = sorted(_apart(view.patch, newest.patch) for view in views)[:KEPT]
+        near = [view for view in views if _apart(view.patch, newest.patch) <= nearest[-1]]
+        kept = {}
+        for view in near[-KEPT:]:
+            packed, old = pack_logits(view.logits), before.get(view.patch)
+            # Steps share the bytes of what did not change.
+            kept[view.patch] = old if old == packed else packed
         return replace(
             self,
             clicks=clicks,
@@ -73,6 +79,11 @@ class Step:
     by_hand: Change
     before: State
     after: State
+
+
+def _apart(patch: Patch, other: Patch) -> float:
+    """Measure the mm between the centres of two cubes."""
+    return float(np.linalg.norm(np.subtract(patch.centre_ras, other.centre_ras)))
 
 
 def _depth(patch: Patch, click: Click) -> float:

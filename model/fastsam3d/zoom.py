@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,20 @@ def patch_round(points_ras: NDArray[np.float64], grid: Grid, size: int) -> Patch
     return Patch(
         triple((low + high) / 2), grid.limit(float((high - low).max()) / (FILL * size), size), size
     )
+
+
+def patch_with(
+    point_ras: NDArray[np.float64],
+    points_ras: NDArray[np.float64],
+    grid: Grid,
+    spacing_mm: float,
+    size: int,
+) -> Patch:
+    """Put a patch round a click and (N, 3) points; if it cannot hold the click, round that."""
+    both = patch_round(np.concatenate([points_ras, point_ras[None]]), grid, size)
+    if both.contains(point_ras[None])[0]:
+        return both
+    return first_patch(point_ras, grid, spacing_mm, size)
 
 
 def next_patch(
@@ -61,18 +76,21 @@ def next_patch(
     return _changed(patch, Patch(triple(centre), patch.spacing_mm * factor, patch.size), grid)
 
 
-def clicked_part(
-    logits: NDArray[np.float32], cells: NDArray[np.float64]
-) -> NDArray[np.bool_] | None:
-    """Return the connected parts of an (m, m, m) mask that hold one of (N, 3) places in cells.
+def clicked_part(inside: NDArray[Any], places: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """Return the connected parts of a 3D mask that hold one of some places.
 
-    None if none does.
+    Args:
+        inside: bool, or logits, of which those above 0 are inside.
+        places: (N, 3), counted from the corner of the first cell.
+
+    Returns:
+        A mask of that shape; None if no part holds a place.
     """
     from scipy import ndimage
 
-    parts, _ = ndimage.label(logits > 0)
-    seeds = np.floor(cells).astype(int)
-    seeds = seeds[((seeds >= 0) & (seeds < logits.shape[0])).all(1)]
+    parts, _ = ndimage.label(inside > 0)
+    seeds = np.floor(places).astype(int)
+    seeds = seeds[((seeds >= 0) & (seeds < inside.shape)).all(1)]
     kept = np.unique(parts[tuple(seeds.T)])
     kept = kept[kept > 0]
     return np.isin(parts, kept) if kept.size else None
