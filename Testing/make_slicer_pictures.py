@@ -84,7 +84,7 @@ def abdomen(data: Path | None) -> Case:
     labels = read_labels(folder / "example_ct_3mm_label.nii.gz").array_kji
     targets = (
         Target("spleen", labels == 1, (0.62, 0.42, 0.65), 6),
-        Target("liver", labels == 5, (0.87, 0.51, 0.4), 6),
+        Target("liver", labels == 5, (0.87, 0.51, 0.4), 5),
         Target("right kidney", labels == 2, (0.95, 0.78, 0.3), 5),
     )
     return Case(scan.array_kji, scan.ijk_to_ras, targets)
