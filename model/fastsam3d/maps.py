@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .masks import _place, check_output, write_whole
+from .masks import check_output, place, write_whole
 
 MAP_SUFFIXES = (".nii.gz", ".nrrd")
 
@@ -40,5 +40,5 @@ def write_map(path: Path, values_kji: NDArray[np.floating[Any]], ijk_to_ras: Any
     """
     check_map(path)
     image = sitk.GetImageFromArray(values_kji.astype(np.float32, copy=False))
-    _place(image, np.asarray(ijk_to_ras, float))
+    place(image, np.asarray(ijk_to_ras, float))
     write_whole(path, lambda partial: sitk.WriteImage(image, str(partial), useCompression=True))

@@ -100,14 +100,14 @@ def write_mask(
         names = [*names, *(f"object {n}" for n in range(len(names) + 1, labels_kji.max() + 1))]
     highest = max(int(labels_kji.max(initial=0)), len(names))
     image = sitk.GetImageFromArray(labels_kji.astype(np.uint8 if highest < 256 else np.uint16))
-    _place(image, np.asarray(ijk_to_ras, float))
+    place(image, np.asarray(ijk_to_ras, float))
     if path.name.lower().endswith(".seg.nrrd"):
         for key, value in _segments(sitk.GetArrayViewFromImage(image), names).items():
             image.SetMetaData(key, value)
     write_whole(path, lambda partial: sitk.WriteImage(image, str(partial), useCompression=True))
 
 
-def _place(image: Any, ijk_to_ras: NDArray[np.float64]) -> None:
+def place(image: Any, ijk_to_ras: NDArray[np.float64]) -> None:
     matrix = LPS_TO_RAS @ ijk_to_ras
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .clicks import Spacing
 from .errors import InputError
 from .geometry import spacing_of
-from .grids import grid_text, same_grid
 from .images import Volume, read_labels, read_volume
 from .manifest import Label, Row, read_manifest
 from .metrics import Truth
+from .samegrid import grid_text, same_grid
 
 SMALLEST_OBJECT = 200
 """In voxels; smaller objects are left out."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from .console import progress
 from .errors import InputError
-from .grids import grid_text, same_grid
 from .images import Volume, read_labels, read_volume
 from .maps import check_map, write_map
 from .masks import check_output, write_mask
@@ -19,6 +18,7 @@ from .points import SPACES, Target, check_given, check_targets, in_ras, parse_po
 from .postprocess import Postprocessing
 from .region import parse_region
 from .report import report
+from .samegrid import grid_text, same_grid
 from .segment import Engine, Options, Outcome, segment_targets
 
 MOST_SMOOTH_VOXELS = 10.0

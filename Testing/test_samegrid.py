@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fastsam3d.grids import grid_text, same_grid
 from fastsam3d.images import Volume
+from fastsam3d.samegrid import grid_text, same_grid
 
 OBLIQUE = np.array([[0, -1.4, 0.3, 10], [1, 0.2, 0, -20], [0, 0.1, 2, 5], [0, 0, 0, 1.0]])
 
