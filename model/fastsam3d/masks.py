@@ -108,6 +108,7 @@ def write_mask(
 
 
 def place(image: Any, ijk_to_ras: NDArray[np.float64]) -> None:
+    """Give an image of SimpleITK the grid of a (4, 4) affine, voxel (i, j, k) to RAS mm."""
     matrix = LPS_TO_RAS @ ijk_to_ras
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())
