@@ -49,7 +49,10 @@ def pick_device(name: str) -> torch.device:
         return torch.device(_available()[0])
     kind = name.partition(":")[0]
     if kind not in _available():
-        raise InputError(f"Got device {name!r}; expected auto or one of {', '.join(_available())}.")
+        raise InputError(
+            f"Got device {name!r}; expected auto or one of {', '.join(_available())}, which are "
+            "what this computer and its torch offer; `fastsam3d doctor` says more."
+        )
     return torch.device(name)
 
 
