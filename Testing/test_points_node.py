@@ -83,6 +83,12 @@ def test_only_the_sign_of_a_point_may_change(filled, volume):
     assert [point.positive for point in points.read(filled, volume)] == [True, True, True]
 
 
+def test_a_point_added_after_a_deletion_has_an_id_of_its_own(filled, volume):
+    points.delete(filled, ids(filled)[0])
+    points.add(filled, lib.centreOf(volume, A), positive=False)
+    assert len(set(ids(filled))) == 3
+
+
 def test_a_segment_s_points_are_found_again(filled, segmentation):
     segment = segmentation.GetSegmentation().GetNthSegmentID(0)
     assert points.nodeOf(segmentation, segment) is filled

@@ -36,7 +36,7 @@ def newNode(segmentationNode: Any, segmentId: str, volumeNode: Any) -> Any:
     name = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{name} points")
     node.SetHideFromEditors(True)
-    node.SetControlPointLabelFormat("")
+    node.SetControlPointLabelFormat("%d")  # an empty one lets ids repeat after a deletion
     node.SetNodeReferenceID(SEGMENTATION, segmentationNode.GetID())
     node.SetAttribute(SEGMENT, segmentId)
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
