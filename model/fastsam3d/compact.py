@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import AttentionKind, CompactConfig
+from .config import CompactConfig
 from .decoder import MLPHead, TwoWayTransformer
 from .encoder import Block, PatchEmbed, neck
 from .layers import ChannelNorm
@@ -37,17 +37,18 @@ class CompactEmbedding(NamedTuple):
 
 
 class ConvBlock(nn.Module):
-    """A residual block: norm, 3³ convolution, ReLU, 1³ convolution."""
+    """A residual block: norm, 3³ convolution, leaky ReLU, 1³ convolution."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, slope: float):
         super().__init__()
+        self.slope = slope
         self.norm = ChannelNorm(channels)
         self.conv = nn.Conv3d(channels, channels, 3, padding=1)
         self.mix = nn.Conv3d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, d, h, w) to the same shape."""
-        mixed: Tensor = x + self.mix(F.relu(self.conv(self.norm(x))))
+        mixed: Tensor = x + self.mix(F.leaky_relu(self.conv(self.norm(x)), self.slope))
         return mixed
 
 
@@ -60,17 +61,17 @@ class CompactEncoder(nn.Module):
         self.patch_embed = PatchEmbed(width, 16)
         self.stem = nn.Conv3d(1, c4, 4, 4)
         self.levels = nn.Conv3d(LEVELS, c4, 1, bias=False)
-        self.fine_in = ConvBlock(c4)
+        self.fine_in = ConvBlock(c4, config.slope)
         self.to_middle = nn.Conv3d(c4, c8, 2, 2)
-        self.middle_in = ConvBlock(c8)
+        self.middle_in = ConvBlock(c8, config.slope)
         self.to_tokens = nn.Conv3d(c8, width, 2, 2)
         self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 8, 8, 8, width))
         self.blocks = nn.Sequential(*(_block(config, layer) for layer in range(config.depth)))
         self.neck = neck(width, config.embedding)
         self.up_middle = nn.ConvTranspose3d(config.embedding, c8, 2, 2)
-        self.middle_out = ConvBlock(c8)
+        self.middle_out = ConvBlock(c8, config.slope)
         self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
-        self.fine_out = nn.Sequential(ConvBlock(c4), ChannelNorm(c4))
+        self.fine_out = nn.Sequential(ConvBlock(c4, config.slope), ChannelNorm(c4))
 
     def forward(self, image: Tensor) -> CompactEmbedding:
         """Encode (B, 1, 128, 128, 128) normalised patches."""
@@ -92,7 +93,7 @@ def _soft_bins(brightness: Tensor) -> Tensor:
 
 
 def _block(config: CompactConfig, layer: int) -> Block:
-    attention: AttentionKind = "none" if layer < config.plain_layers else "sparse"
+    attention = "none" if layer < config.plain_layers else config.attention
     return Block(config.width, config.heads, attention=attention)
 
 
@@ -201,18 +202,19 @@ class CompactDecoder(nn.Module):
 
     def __init__(self, config: CompactConfig):
         super().__init__()
+        self.slope = config.slope
         width, c8, c4 = config.embedding, config.middle, config.fine
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(4, width)
         self.mix = nn.Conv3d(c4 + HINTS, c4, 1)
         self.to_middle = nn.Conv3d(c4, c8, 2, 2)
-        self.middle_in = ConvBlock(c8)
+        self.middle_in = ConvBlock(c8, config.slope)
         self.to_tokens = nn.Conv3d(c8, width, 2, 2)
         self.transformer = TwoWayTransformer(width, 8, 3 * width, published_first=False)
         self.up_middle = nn.ConvTranspose3d(width, c8, 2, 2)
-        self.middle_out = ConvBlock(c8)
+        self.middle_out = ConvBlock(c8, config.slope)
         self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
-        self.fine_out = nn.Sequential(ConvBlock(c4), ConvBlock(c4))
+        self.fine_out = nn.Sequential(ConvBlock(c4, config.slope), ConvBlock(c4, config.slope))
         self.hypernetworks = nn.ModuleList(
             MLPHead(width, width, 8 * (c4 + HINTS + 1)) for _ in range(4)
         )
@@ -240,7 +242,8 @@ class CompactDecoder(nn.Module):
         """
         previous = _space_to_depth(torch.tanh(mask_logits / 4).to(maps.dtype))
         hints = torch.cat([maps, previous], 1)
-        fine = F.relu(self.mix(torch.cat([embedding.fine, hints], 1))) + embedding.fine
+        mixed = self.mix(torch.cat([embedding.fine, hints], 1))
+        fine = F.leaky_relu(mixed, self.slope) + embedding.fine
         middle = self.middle_in(self.to_middle(fine) + embedding.middle)
         image = self.to_tokens(middle) + embedding.tokens
         batch = image.shape[0]
@@ -250,7 +253,8 @@ class CompactDecoder(nn.Module):
         image = cells.transpose(1, 2).reshape(embedding.tokens.shape)
         middle = self.middle_out(middle + self.up_middle(image))
         fine = self.fine_out(fine + self.up_fine(middle))
-        return self._masks(tokens, torch.cat([F.relu(fine), hints], 1)), self.iou_head(tokens[:, 0])
+        features = torch.cat([F.leaky_relu(fine, self.slope), hints], 1)
+        return self._masks(tokens, features), self.iou_head(tokens[:, 0])
 
     def _masks(self, tokens: Tensor, fine: Tensor) -> Tensor:
         """Let each mask token weigh the features of a cell into its eight mask voxels."""

@@ -66,16 +66,20 @@ class CompactConfig:
 
     width: channels of a token.
     plain_layers: the first layers, which have no attention.
+    attention: of the other layers.
     embedding, middle, fine: channels at strides 16, 8 and 4.
+    slope: of the convolutions' leaky ReLU below 0; without one, channels may fall silent for good.
     """
 
     width: int = 256
     depth: int = 6
     plain_layers: int = 2
+    attention: AttentionKind = "sparse"
     heads: int = 4
     embedding: int = 192
     middle: int = 64
     fine: int = 32
+    slope: float = 0.0
     patch_size: int = 128
     mask_size: int = 64
     normalisation: str = "zscore-clipped"
