@@ -13,19 +13,18 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
-from FastSAM3DSlicerLib import points, selftest, wording
+from FastSAM3DSlicerLib import buttons, install, points, selftest, wording
 from FastSAM3DSlicerLib.about import describe
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.inputpanel import InputPanel
 from FastSAM3DSlicerLib.installpanel import InstallPanel
-from FastSAM3DSlicerLib.loading import Loader
-from FastSAM3DSlicerLib.logic import FIRST, FastSAM3DSlicerLogic, Status
+from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from FastSAM3DSlicerLib.optionspanel import OptionsPanel
 from FastSAM3DSlicerLib.placing import Placing
 from FastSAM3DSlicerLib.resources import findEngine, registerSampleData, resource
+from FastSAM3DSlicerLib.status import FIRST, Status
 from FastSAM3DSlicerLib.statuspanel import StatusPanel
 from FastSAM3DSlicerLib.weightspanel import WeightsPanel
-from FastSAM3DSlicerLib.worker import Stale
 
 PROGRESS_AFTER_S = 0.1
 DRAG_PAUSE_MS = 150
@@ -45,6 +44,38 @@ class FastSAM3DSlicer(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", registerSampleData)
 
 
+class Keys(qt.QObject):
+    """Answers Ctrl and a key ahead of all others in some widgets; who is typed into has it first.
+
+    A shortcut would not do: Qt lets those who share its keys answer in turns.
+    """
+
+    def __init__(self, actions: dict[Any, Callable[[], Any]]) -> None:
+        super().__init__()
+        self._actions = actions
+        self._watched: list[Any] = []
+
+    def watch(self, widgets: list[Any]) -> None:
+        """Answer in these widgets and what is in them, and in no others."""
+        for widget in self._watched:
+            widget.removeEventFilter(self)
+        self._watched = widgets
+        for widget in widgets:
+            widget.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Take what Qt asks before it looks for shortcuts, and the press that follows."""
+        if event.type() not in (qt.QEvent.ShortcutOverride, qt.QEvent.KeyPress):
+            return False
+        action = self._actions.get(event.key())
+        if action is None or event.modifiers() != qt.Qt.ControlModifier:
+            return False
+        if event.type() == qt.QEvent.ShortcutOverride:
+            event.accept()
+            action()
+        return True
+
+
 class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: hands on what the user does, and shows what has become of it."""
 
@@ -52,7 +83,7 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self._areColoursOld = False
-        self._followed: tuple[Any, ...] | None = None
+        self._timers: list[Any] = []
 
     def setup(self) -> None:
         """Build the panel."""
@@ -69,19 +100,18 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._regionTimer = self._timer(DRAG_PAUSE_MS, self.options.apply)
         self._statusTimer = self._timer(0, self._afterStatus)
         self._surfaceTimer = self._timer(SURFACE_PAUSE_MS, self.logic.updateSurface)
+        self._loadTimer = self._timer(0, self.inputs.takeLoaded)
         self.options.onRegionMoved = self._regionTimer.start
         self._connect()
         self._showIcons()
-        self.shortcuts = [
-            self._shortcut("Ctrl+Z", self.logic.undo),
-            self._shortcut("Ctrl+Y", self.logic.redo),
-        ]
+        undo = self._timer(0, lambda: self.ui.undoButton.click())
+        redo = self._timer(0, lambda: self.ui.redoButton.click())
+        self.keys = Keys({qt.Qt.Key_Z: undo.start, qt.Qt.Key_Y: redo.start})
         self.status.say(_(FIRST))
         self.onSceneChanged()
 
     def _addParts(self) -> None:
         ui, logic = self.ui, self.logic
-        self.loader = Loader(logic.engine, self._pump)
         self.status = StatusPanel(ui)
         self.placing = Placing(self.onPoints, self._showButtons)
         self.inputs = InputPanel(ui, logic, self.attempt, self._goOnPlacing)
@@ -90,7 +120,7 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.installer = InstallPanel(ui, self._show)
 
     def _connect(self) -> None:
-        ui, logic = self.ui, self.logic
+        ui, logic, scene = self.ui, self.logic, slicer.mrmlScene
         ui.includeButton.connect("clicked(bool)", lambda on: self.onSign(on, positive=True))
         ui.excludeButton.connect("clicked(bool)", lambda on: self.onSign(on, positive=False))
         ui.undoButton.connect("clicked()", lambda: self.attempt(logic.undo))
@@ -100,23 +130,17 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.nextButton.connect("clicked()", lambda: self.attempt(logic.nextSegment))
         ui.cancelButton.connect("clicked()", self.onCancel)
         ui.uncertaintyButton.connect("clicked(bool)", self.onUncertainty)
-        for event in (slicer.mrmlScene.EndCloseEvent, slicer.mrmlScene.EndImportEvent):
-            self.addObserver(slicer.mrmlScene, event, self.onSceneChanged)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAddedEvent, lambda *_: self._loadTimer.start())
 
     def _timer(self, pause_ms: int, action: Callable[[], Any]) -> Any:
         timer = qt.QTimer(self.panel)
         timer.setSingleShot(True)
         timer.setInterval(pause_ms)
         timer.connect("timeout()", action)
+        self._timers.append(timer)
         return timer
-
-    def _shortcut(self, keys: str, action: Callable[[], Any]) -> Any:
-        """Make a shortcut, not alive yet; if the keys are Slicer's too, it answers all the same."""
-        shortcut = qt.QShortcut(qt.QKeySequence(keys), self.panel)
-        for signal in ("activated()", "activatedAmbiguously()"):
-            shortcut.connect(signal, lambda: self.logic.segmentId and self.attempt(action))
-        shortcut.setEnabled(False)
-        return shortcut
 
     def _showIcons(self) -> None:
         isDark = self.panel.palette.color(qt.QPalette.Window).lightness() < DARK
@@ -127,15 +151,14 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Take the volume that is shown, and let the keys undo."""
         self.installer.show()
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(True)
+        window = slicer.util.mainWindow()
+        self.keys.watch([self.parent] if window is None else [self.parent, window])
         self.attempt(self.inputs.takeShown)
 
     def exit(self) -> None:
         """End placing, and leave the keys to others."""
         self.placing.stop()
-        for shortcut in self.shortcuts:
-            shortcut.setEnabled(False)
+        self.keys.watch([])
 
     def cleanup(self) -> None:
         """Let go of everything."""
@@ -145,26 +168,24 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.options.close()
         self.placing.close()
         self.logic.close()
-        self.loader.close()
-        for timer in (self._followTimer, self._dragTimer, self._regionTimer, self._statusTimer):
+        for timer in self._timers:
             timer.stop()
-        self._surfaceTimer.stop()
+        self.keys.watch([])
 
     def attempt(self, action: Callable[[], Any]) -> None:
         """Do something for the user; what cannot be done is said in the panel."""
+        if self._followTimer.isActive():  # what was clicked comes first
+            self._followTimer.stop()
+            self._follow()
         try:
             action()
         except UserError as error:
             self.status.say(str(error))
-        except Stale:  # the panel was closed meanwhile
-            return
         except Exception as error:
             self.status.say(wording.unexpected(error))
             raise
         finally:
             self._show()
-            if not self.logic.isBusy:
-                self._followed = self._points()
 
     def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
         """Go back to what the scene remembers, or begin anew."""
@@ -183,7 +204,7 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onPoints(self, isSettled: bool) -> None:
         """Follow the points as soon as the view has done with the mouse; pause while dragging."""
-        if isSettled and self.logic.isBusy:  # what is under way would drop points it knows not of
+        if isSettled and self.logic.isBusy:  # at once: it takes the place of what is under way
             self._follow()
         elif isSettled:
             self._followTimer.start()
@@ -204,20 +225,20 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.logic.hideUncertainty()
 
     def _showUncertainty(self) -> None:
-        self.status.say(wording.undecided(self.logic.showUncertainty()))
-        self.ui.uncertaintyButton.checked = True
+        number = self.logic.showUncertainty()
+        if number is not None:
+            self.status.say(wording.undecided(number))
+            self.ui.uncertaintyButton.checked = True
 
     def _place(self) -> None:
         self._goOnPlacing(isOn=True)
-        self._followed = self._points()
         try:
-            remark = self.loader.load()
-        except UserError:
-            self.placing.stop()
-            raise
-        if remark:
-            self.status.say(remark)
-        self._follow()
+            self.logic.warmUp(install.remark)
+        except (UserError, OSError) as error:
+            raise install.explained(error) from error
+        finally:
+            if self.logic.engine.isOther and not self.logic.isBusy:  # it failed, or was cancelled
+                self.placing.stop()
 
     def _goOnPlacing(self, *, isOn: bool = False) -> None:
         if isOn or self.placing.isOn:
@@ -227,17 +248,8 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _follow(self) -> None:
         """Predict if the points are others than those that were predicted for."""
-        there = self._points()
-        if there not in (None, self._followed) and not self.loader.isLoading:
-            self._followed = there
+        if self.logic.volumeNode is not None and self.placing.takeNews():
             self.attempt(self.logic.update)
-
-    def _points(self) -> tuple[Any, ...] | None:
-        """Return the points of the segment in use; None if they, or what they are on, are gone."""
-        node, volume = self.placing.node, self.logic.volumeNode
-        if node is None or node.GetScene() is None or volume is None:
-            return None
-        return points.read(node, volume)
 
     def _pump(self, seconds: float) -> None:
         if seconds > PROGRESS_AFTER_S:
@@ -267,22 +279,15 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.placing.follow(node, positive=logic.nextIsPositive)
         if logic.volumeNode is None:
             self.placing.stop()
-        if not (logic.isBusy or self.loader.isLoading or self.weights.isFetching):
+        if not (logic.isBusy or self.weights.isFetching):
             self.status.rest()
         self.options.show()
         self._showButtons()
 
     def _showButtons(self) -> None:
-        ui, logic = self.ui, self.logic
-        canPlace = logic.volumeNode is not None and self.installer.isReady
-        canChange = canPlace and bool(logic.segmentId)
-        for name in ("include", "exclude", "next"):
-            getattr(ui, f"{name}Button").enabled = canPlace
-        for name in ("undo", "redo", "reset", "refine", "uncertainty"):
-            getattr(ui, f"{name}Button").enabled = canChange
-        ui.show3DButton.enabled = logic.segmentationNode is not None
-        ui.includeButton.checked = self.placing.isOn and logic.nextIsPositive
-        ui.excludeButton.checked = self.placing.isOn and not logic.nextIsPositive
+        buttons.show(
+            self.ui, self.logic, isReady=self.installer.isReady, isPlacing=self.placing.isOn
+        )
 
 
 class FastSAM3DSlicerTest(ScriptedLoadableModuleTest):

@@ -26,3 +26,10 @@ def default_weights():
     if not path.is_file():
         pytest.skip(f"No default weights: {path.name} is not in this checkout.")
     return path
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say where nobody overlooks it that something was not tested."""
+    if count := len(terminalreporter.stats.get("skipped", [])):
+        text = f"NOT EVERYTHING WAS TESTED: {count} left out, see below."
+        terminalreporter.write_line(text, red=True, bold=True)

@@ -1,20 +1,17 @@
-"""Somebody who does one random thing after another, as a user, a script and other modules might."""
+"""Somebody who does one random thing after another, at times while the network is at work."""
 
-import random
-from typing import Any
+from contextlib import suppress
 
-import numpy as np
 import slicer
 
-from FastSAM3DSlicerLib import scene, segments
+from FastSAM3DSlicerLib import scene
+from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from FastSAM3DSlicerLib.prediction import Options
 from harness.clicking import mask_of
-from harness.mrml import AXIAL, OBLIQUE
-
-SHAPES = ((48, 96, 96), (40, 80, 112))
-"""Of the volumes: large enough that the memory shows if a mask is left over at every action."""
-BRUSH_VOXELS = 10
+from interruption import Interruption
+from leftovers import Key
+from surroundings import Surroundings
 
 WEIGHTS = {
     "include": 12,
@@ -26,14 +23,19 @@ WEIGHTS = {
     "redo": 5,
     "reset": 2,
     "refine": 2,
+    "cancel": 1,
     "paint": 5,
     "start_from": 2,
     "change_option": 4,
     "choose_region": 3,
-    "show_uncertainty": 2,
+    "choose_unplaced_region": 1,
+    "change_device": 2,
+    "show_uncertainty": 4,
     "hide_uncertainty": 2,
+    "show_pet": 2,
     "next_segment": 5,
     "go_back": 7,
+    "import_segment": 1,
     "switch_volume": 3,
     "replace_image": 1,
     "update_surface": 2,
@@ -42,91 +44,130 @@ WEIGHTS = {
     "close_scene": 1,
 }
 """How often each is done, beside the others."""
+HARMLESS = {
+    "show_uncertainty",
+    "hide_uncertainty",
+    "show_pet",
+    "change_device",
+    "next_segment",
+    "go_back",
+    "import_segment",
+    "update_surface",
+}
+"""Actions after which a click counts as before."""
+INTERRUPTED = 0.25
+"""Of all actions, those in the middle of which another one comes if the network is asked."""
 
 
-class RandomUser:
-    """Works with a logic on two volumes.
+class RandomUser(Surroundings):
+    """Works with a logic.
 
     Attributes:
-        logic: what is worked with.
-        volumes: in the scene.
-        last: the name of the last action.
+        done: the names of what the last action was, and of what came in the middle of it.
+        touched: the segments that were in use meanwhile.
+        refused: whether it could not be done.
+        clicked: the segment, volume, place, mm, and sign of a click, if it has to count.
     """
 
-    def __init__(self, logic: FastSAM3DSlicerLogic, seed: int) -> None:
-        self.logic = logic
-        self.last = ""
-        self._random = random.Random(seed)
-        self.load()
+    weights = WEIGHTS
 
-    def load(self) -> None:
-        """Add two volumes and a region, and choose a volume."""
-        self.volumes = [
-            slicer.util.addVolumeFromArray(np.zeros(shape, np.int16), ijkToRAS=to_ras)
-            for shape, to_ras in zip(SHAPES, (AXIAL, OBLIQUE), strict=True)
-        ]
-        self._roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
-        self.logic.setVolume(self.volumes[0])
+    def __init__(
+        self, logic: FastSAM3DSlicerLogic, seed: int, interruption: Interruption | None = None
+    ) -> None:
+        self._interruption = interruption or Interruption()
+        self.done: list[str] = []
+        self.touched: set[Key] = set()
+        self.refused = False
+        self.clicked: tuple[Key, str, tuple[float, float, float], bool] | None = None
+        super().__init__(logic, seed)
 
     def act(self) -> None:
-        """Do something."""
-        self.last = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        getattr(self, self.last)()
+        """Do something, and perhaps something else before it is over."""
+        self.done, self.touched, self.clicked, self.refused = [], {self.used}, None, False
+        if self.random.random() < INTERRUPTED:
+            self._interruption.plan(self._interrupt)
+        try:
+            self._do_something()
+        finally:
+            self._interruption.call_off()
+
+    def perform(self, name: str) -> None:
+        """Do what has a name."""
+        try:
+            getattr(self, name)()
+        except UserError:
+            self.refused = True
+            raise
+
+    def settle(self) -> None:
+        """Let what was begun come to its end: here nothing is begun that does not."""
+
+    def _interrupt(self) -> None:
+        with suppress(UserError):
+            self._do_something()
+
+    def _do_something(self) -> None:
+        name = self.random.choices(list(self.weights), list(self.weights.values()))[0]
+        self.done.append(name)
+        if name not in HARMLESS:
+            self.clicked = None
+        self.perform(name)
+        self.touched.add(self.used)
 
     @property
-    def used(self) -> tuple[str, str]:
+    def used(self) -> Key:
         """Return the ids of the segmentation and the segment in use."""
         node = self.logic.segmentationNode
         return ("" if node is None else node.GetID(), self.logic.segmentId)
 
     @property
-    def overlays(self) -> list[Any]:
-        """Return the colours that are shown over the volumes."""
-        found = (scene.overlayOf(volume) for volume in self.volumes)
-        return [overlay for overlay in found if overlay is not None]
-
-    @property
-    def segment_ids(self) -> list[str]:
-        node = self.logic.segmentationNode
-        return [] if node is None else list(node.GetSegmentation().GetSegmentIDs())
-
-    @property
-    def _point_ids(self) -> list[str]:
+    def point_ids(self) -> list[str]:
         if not self.logic.segmentId:
             return []
         node = self.logic.pointsNode()
         return [node.GetNthControlPointID(n) for n in range(node.GetNumberOfControlPoints())]
 
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return scene.gridOf(self.logic.volumeNode).shapeKji
-
-    def _place(self) -> tuple[float, float, float]:
+    def place(self) -> tuple[float, float, float]:
         """Draw a voxel of the volume; most of them near the middle, where objects meet."""
-        margins = [length // 3 if self._random.random() < 0.8 else 0 for length in self._shape]
+        margins = [length // 3 if self.random.random() < 0.8 else 0 for length in self.shape]
         k, j, i = (
-            self._random.randrange(margin, length - margin)
-            for margin, length in zip(margins, self._shape, strict=True)
+            self.random.randrange(margin, length - margin)
+            for margin, length in zip(margins, self.shape, strict=True)
         )
         return scene.centreOf(self.logic.volumeNode, (k, j, i))
 
     def include(self) -> None:
-        self.logic.addClick(self._place(), positive=True)
+        self._click(positive=True)
 
     def exclude(self) -> None:
-        self.logic.addClick(self._place(), positive=False)
+        self._click(positive=False)
+
+    def _click(self, *, positive: bool) -> None:
+        place = self.place()
+        self.logic.pointsNode()
+        self.note_click(place, positive=positive)
+        try:
+            self.logic.addClick(place, positive)
+        except UserError:
+            self.clicked = None
+            raise
+
+    def note_click(self, place: tuple[float, float, float], *, positive: bool) -> None:
+        """Remember that a click was made, which has to count."""
+        self.touched.add(self.used)
+        self.clicked = self.used, self.logic.volumeNode.GetID(), place, positive
 
     def move(self) -> None:
-        if ids := self._point_ids:
-            self.logic.moveClick(self._random.choice(ids), self._place())
+        if ids := self.point_ids:
+            self.logic.moveClick(self.random.choice(ids), self.place())
 
     def delete(self) -> None:
-        if ids := self._point_ids:
-            self.logic.removeClick(self._random.choice(ids))
+        if ids := self.point_ids:
+            self.logic.removeClick(self.random.choice(ids))
 
     def change_sign(self) -> None:
-        if count := len(self._point_ids):
-            n, node = self._random.randrange(count), self.logic.pointsNode()
+        if count := len(self.point_ids):
+            n, node = self.random.randrange(count), self.logic.pointsNode()
             node.SetNthControlPointSelected(n, not node.GetNthControlPointSelected(n))
             self.logic.update()
 
@@ -143,36 +184,44 @@ class RandomUser:
         if self.logic.segmentId and mask_of(self.logic).any():
             self.logic.refine()
 
-    def paint(self) -> None:
-        """Draw or erase a box, as the Segment Editor does."""
-        self.logic.pointsNode()
-        length, drawn = self._random.randrange(1, BRUSH_VOXELS), self._random.random() < 0.7
-        k, j, i = (self._random.randrange(each - length) for each in self._shape)
-        box = slice(k, k + length), slice(j, j + length), slice(i, i + length)
-        node, values = self.logic.segmentationNode, np.full((length,) * 3, drawn)
-        segments.separate(node, self.logic.segmentId)  # else the neighbours in its layer change
-        image = segments.boxImage(node, self.logic.volumeNode, box, values)
-        write = slicer.vtkSlicerSegmentationsModuleLogic
-        mode = write.MODE_MERGE_MAX if drawn else write.MODE_MERGE_MIN
-        write.SetBinaryLabelmapToSegment(image, node, self.logic.segmentId, mode, image.GetExtent())
+    def cancel(self) -> None:
+        self.logic.cancel()
 
     def start_from(self) -> None:
         if filled := [each for each in self.segment_ids if mask_of(self.logic, each).any()]:
-            self.logic.startFrom(self.logic.segmentationNode, self._random.choice(filled))
+            self.outlying.pop(self.used, None)
+            self.logic.startFrom(self.logic.segmentationNode, self.random.choice(filled))
 
     def change_option(self) -> None:
-        keep, fill, smooth = (self._random.random() < 0.5 for _ in range(3))
+        keep, fill, smooth = (self.random.random() < 0.5 for _ in range(3))
         self.logic.setOptions(Options(self.logic.options.region, keep, fill, float(smooth)))
 
     def choose_region(self) -> None:
         """Choose a box round the volume's middle, or none."""
-        if self._random.random() < 0.4:
+        if self.random.random() < 0.4:
             self.logic.setRegion(None)
             return
-        k, j, i = self._shape
-        self._roi.SetCenter(*scene.centreOf(self.logic.volumeNode, (k // 2, j // 2, i // 2)))
-        self._roi.SetSize(*(self._random.uniform(20, 120) for _ in range(3)))
-        self.logic.setRegion(self._roi)
+        k, j, i = self.shape
+        self.roi.SetCenter(*scene.centreOf(self.logic.volumeNode, (k // 2, j // 2, i // 2)))
+        self.roi.SetSize(*(self.random.uniform(20, 120) for _ in range(3)))
+        self.logic.setRegion(self.roi)
+
+    def choose_unplaced_region(self) -> None:
+        """Choose a region as it is before it was drawn, then none: it must not have had a say."""
+        roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
+        before = self.logic.options.region
+        try:
+            with suppress(UserError):
+                self.logic.setRegion(roi)
+            assert self.logic.options.region in (None, before)
+        finally:
+            slicer.mrmlScene.RemoveNode(roi.GetDisplayNode())
+            slicer.mrmlScene.RemoveNode(roi)
+
+    def change_device(self) -> None:
+        """Let the network be loaded again at the next click."""
+        engine = self.logic.engine
+        engine.device = "cpu" if engine.device == "auto" else "auto"
 
     def show_uncertainty(self) -> None:
         if self.logic.segmentId:
@@ -186,28 +235,13 @@ class RandomUser:
 
     def go_back(self) -> None:
         if ids := self.segment_ids:
-            self.logic.setSegment(self._random.choice(ids))
+            self.logic.setSegment(self.random.choice(ids))
 
     def switch_volume(self) -> None:
-        self.logic.setVolume(self._random.choice(self.volumes))
-
-    def replace_image(self) -> None:
-        """Put other voxels into the volume."""
-        array = np.full(self._shape, self._random.randrange(100), np.int16)
-        slicer.util.updateVolumeFromArray(self.logic.volumeNode, array)
+        """Choose a volume, and mostly begin a segment on it: those of the other one stay."""
+        self.show(self.random.choice(self.volumes))
+        if self.random.random() < 0.7:
+            self.logic.nextSegment()
 
     def update_surface(self) -> None:
         self.logic.updateSurface()
-
-    def delete_segment(self) -> None:
-        if ids := self.segment_ids:
-            segmentation: Any = self.logic.segmentationNode.GetSegmentation()
-            segmentation.RemoveSegment(self._random.choice(ids))
-
-    def delete_segmentation(self) -> None:
-        if self.logic.segmentationNode is not None:
-            segments.removeSegmentation(self.logic.segmentationNode)
-
-    def close_scene(self) -> None:
-        slicer.mrmlScene.Clear(False)
-        self.load()

@@ -33,6 +33,8 @@ MAY_IMPORT = {
 
 LEARNING = {
     "synthetic", "cube", "data", "examples", "pool", "prepare", "lesson", "learn", "train",
+    "task", "loop", "loop_config", "learner", "optimizer", "order", "devices", "board", "bars",
+    "taps", "progressive", "featurecache", "logits", "recipes", "teacher", "growth", "distill",
 }  # fmt: skip
 TORCH = (NETWORK - {"config"}) | LEARNING | {"model", "inputs", "checkpoints", "packing"}
 
@@ -45,6 +47,7 @@ ARRAYS_ALONE = {
 WITHOUT_TORCH = [
     "", "geometry", "clicks", "metrics", "session", "zoom", "sight", "history", "images", "cli",
     "errors", "intensity", "config", "commands", "segment", "evaluate", "doctor", "store",
+    "dataset_prepare", "dataset_command", "cli_prepare", "cli_distill",
 ]  # fmt: skip
 
 

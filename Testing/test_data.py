@@ -8,7 +8,7 @@ import SimpleITK as sitk
 import torch
 
 from fastsam3d import data
-from fastsam3d.cube import SIZE
+from fastsam3d.cube import SIZE, Cube
 from fastsam3d.data import (
     Sources,
     TrainingVolume,
@@ -106,6 +106,28 @@ def test_cube_holds_most_of_its_object_at_a_spacing_that_fits_it(volumes):
     extent_mm = 60
     fills = extent_mm / (np.array(spacings) * SIZE)
     assert 0.2 < np.median(fills) < 0.9
+
+
+def test_fixed_spacing_is_that_of_every_patch_and_labelled_scans_alone_are_drawn(
+    volumes, monkeypatch
+):
+    spacings, labels_only = [], []
+    real = Cube.random
+
+    def random_cube(centre_ras, spacing_mm, random):
+        spacings.append(spacing_mm)
+        return real(centre_ras, spacing_mm, random)
+
+    monkeypatch.setattr(Cube, "random", random_cube)
+    monkeypatch.setattr(data, "synthetic_patch", labels_only.append)
+    monkeypatch.setattr(Sources, "_from_map", lambda *given: labels_only.append(given))
+    sources = Sources(volumes, spacing_mm=1.5)
+    for seed in range(4):
+        assert sources.draw(Random.seeded(seed)).targets
+    Sources(volumes[1:2], spacing_mm=1.5)._unlabelled(Random.seeded(0))
+    assert len(spacings) >= 5
+    assert set(spacings) == {1.5}
+    assert labels_only == []
 
 
 def test_every_source_is_drawn_from_and_every_example_has_a_target(volumes, monkeypatch):

@@ -239,31 +239,3 @@ class TestSegmentsTable:
     def test_a_renamed_segment_shows_its_new_name(self, table, node):
         node.GetSegmentation().GetSegment("two").SetName("liver")
         assert table.tableWidget().item(1, 1).text() == "liver"
-
-
-class TestPackages:
-    def test_nothing_is_skipped_where_nothing_may_be(self, monkeypatch):
-        monkeypatch.setattr(packages, "missing", lambda: ["libegl1", "libgl1"])
-        monkeypatch.setenv("CI", "true")
-        with pytest.raises(RuntimeError, match=r"apt-get install .* libegl1 libgl1"):
-            packages.require()
-
-    def test_elsewhere_tests_say_what_they_need(self, monkeypatch):
-        monkeypatch.setattr(packages, "missing", lambda: ["libegl1"])
-        monkeypatch.delenv("CI", raising=False)
-        with pytest.raises(pytest.skip.Exception, match=r"NOT RUN.*libegl1"):
-            packages.require()
-
-    def test_what_only_helps_is_not_required(self, monkeypatch):
-        monkeypatch.setattr(packages, "missing", lambda: ["libosmesa6"])
-        packages.require()
-
-    def test_a_python_without_slicers_core_is_told(self, monkeypatch):
-        monkeypatch.setattr(packages, "MODULES", ("slicer_of_tomorrow",))
-        monkeypatch.setenv("CI", "true")
-        with pytest.raises(RuntimeError, match="slicer_of_tomorrow is missing"):
-            packages.require()
-
-    def test_a_library_that_is_not_there_is_missed(self, monkeypatch):
-        monkeypatch.setattr(packages, "LIBRARIES", {"libnothing": ("libnothing.so.0",)})
-        assert packages.missing.__wrapped__() == ["libnothing"]

@@ -134,6 +134,12 @@ def test_a_failure_names_its_cause_and_its_cure(installers, said, cure):
         install.install(ignore)
 
 
+def test_what_downloads_weights_is_asked_for_by_itself_and_once(installers):
+    install.installDownloader(ignore)
+    install.installDownloader(ignore)
+    assert installers.asked == [("pip_ensure for FastSAM3D", "huggingface-hub>=1.0", True)]
+
+
 class TestRemark:
     @pytest.fixture
     def torch(self, monkeypatch):

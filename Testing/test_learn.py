@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -6,11 +8,14 @@ from torch.testing import assert_close
 
 from fastsam3d import learn, packing
 from fastsam3d.cli import main
-from fastsam3d.config import CompactConfig
+from fastsam3d.config import PRESETS, CompactConfig
 from fastsam3d.errors import InputError
-from fastsam3d.learn import EXAMPLES, WEIGHTS, Course
+from fastsam3d.growth import fresh
+from fastsam3d.learn import Course
+from fastsam3d.model import load_model
 from fastsam3d.pool import Pool
 from fastsam3d.prepare import prepare
+from fastsam3d.supply import EXAMPLES
 from fastsam3d.train import TrainConfig
 
 TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
@@ -59,15 +64,37 @@ def test_course_ends_with_averaged_weights_in_half_precision(course, monkeypatch
     real = learn.train
     monkeypatch.setattr(learn, "train", lambda *a: averages.append(real(*a)) or averages[-1])
     path = learn.run(course, TINY)
-    assert path == course.folder / WEIGHTS
+    assert path == course.folder / "fastsam3d-default.safetensors"
     assert len(Pool(course.folder / EXAMPLES)) == 2
     (average,) = averages
     assert_close(packing.load_weights(path), average.state_dict(), rtol=2e-3, atol=1e-6)
 
 
+def test_teacher_grows_from_the_weights_of_the_default(course, tmp_path, monkeypatch, capsys):
+    deep = replace(TINY, depth=6, plain_layers=0, attention="dense", slope=0.1)
+    monkeypatch.setitem(PRESETS, "fastsam3d-default", TINY)
+    monkeypatch.setitem(PRESETS, "fastsam3d-teacher", deep)
+    start = tmp_path / "start.safetensors"
+    packing.save_weights(start, fresh(TINY, 5).state_dict())
+    learners, real = [], learn.train
+    monkeypatch.setattr(
+        learn, "train", lambda network, *rest: learners.append(network) or real(network, *rest)
+    )
+    path = learn.run(replace(course, preset="fastsam3d-teacher", start_from=start))
+    assert path.name == "fastsam3d-teacher.safetensors"
+    assert "--preset fastsam3d-teacher --checkpoint" in capsys.readouterr().out
+    assert learners[0].config == deep
+    assert load_model("fastsam3d-teacher", checkpoint=path, device="cpu").config == deep
+
+
+def test_only_our_own_networks_are_trained(course):
+    with pytest.raises(InputError, match="expected one of fastsam3d-default, fastsam3d-teacher"):
+        learn.run(replace(course, preset="sam-med3d"))
+
+
 def test_seed_decides_the_first_weights():
     state = torch.get_rng_state()
-    first, again, other = (learn._fresh_network(TINY, seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (fresh(TINY, seed).state_dict() for seed in (1, 1, 2))
     assert_close(first, again, rtol=0, atol=0)
     assert not torch.equal(first["image_encoder.pos_embed"], other["image_encoder.pos_embed"])
     assert torch.equal(torch.get_rng_state(), state)
@@ -99,5 +126,5 @@ def test_command_without_a_length_says_so_and_writes_nothing(manifest, tmp_path,
     with pytest.raises(SystemExit) as ended:
         main(["train", str(manifest), "--out", str(tmp_path / "out")])
     assert ended.value.code == 2
-    assert "give one of them" in capsys.readouterr().err
+    assert "needs a length" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,14 @@ from torch.testing import assert_close
 
 from fastsam3d.config import CompactConfig
 from fastsam3d.examples import make_example
-from fastsam3d.lesson import Prompted, click_loss, make_batch, mask_loss, next_clicks
+from fastsam3d.lesson import (
+    Prompted,
+    click_loss,
+    make_batch,
+    mask_loss,
+    next_clicks,
+    varied,
+)
 from fastsam3d.model import CompactNetwork
 from fastsam3d.synthetic import Random
 
@@ -23,6 +30,7 @@ def at(mask, points):
     return mask[torch.arange(len(mask)), cells[:, 0], cells[:, 1], cells[:, 2]]
 
 
+FLIPS = [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 TRUTH = box((5, 20), (30, 44), (12, 50))
 NOTHING = torch.zeros_like(TRUTH)
 
@@ -48,6 +56,16 @@ def test_click_after_too_much_excludes_and_lies_in_the_false_part(seed):
     points, labels = next_clicks(TRUTH, found, Random.seeded(seed))
     assert labels.tolist() == [0]
     assert at(found & ~TRUTH, points).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_click_on_a_coarser_grid_lies_in_its_cells_of_four_voxels(seed):
+    truth = TRUTH[:, ::2, ::2, ::2]
+    points, labels = next_clicks(truth, torch.zeros_like(truth), Random.seeded(seed))
+    cells = (points - 1.5) / 4
+    assert labels.tolist() == [1]
+    assert_close(cells, cells.round())
+    assert truth[0, *cells[0].long()]
 
 
 def test_thin_error_is_clicked_in_its_own_voxels():
@@ -95,7 +113,7 @@ def example():
 
 def test_augmented_masks_lie_on_their_augmented_image(example):
     for seed in range(8):
-        batch = make_batch([example], 2, Random.seeded(seed))
+        batch = make_batch([example], 2, [Random.seeded(seed)])
         assert batch.image.shape == (1, 1, 128, 128, 128)
         assert batch.masks.shape == (2, 64, 64, 64)
         assert batch.objects == 2
@@ -105,16 +123,38 @@ def test_augmented_masks_lie_on_their_augmented_image(example):
 
 
 def test_augmentation_turns_and_flips(example):
-    masks = {make_batch([example], 1, Random.seeded(n)).masks.numpy().tobytes() for n in range(12)}
+    masks = {
+        make_batch([example], 1, [Random.seeded(n)]).masks.numpy().tobytes() for n in range(12)
+    }
     assert len(masks) > 8
+
+
+def test_unvaried_example_is_shown_as_it_is(example):
+    image, labels = varied(example, Random.seeded(0), "none")
+    assert_close(image, example.image.float() / 255)
+    assert_close(labels, example.objects)
+
+
+def test_flips_alone_keep_order_and_brightness(example):
+    seen = set()
+    for seed in range(12):
+        image, labels = varied(example, Random.seeded(seed), "flips")
+        axes = [
+            axes
+            for axes in FLIPS
+            if torch.equal(example.objects.flip(axes), labels)
+            and torch.equal(example.image.flip(axes).float() / 255, image)
+        ]
+        seen.add(*axes)
+    assert len(seen) > 4
 
 
 def test_no_tensor_is_made_on_the_default_device(example):
     network = CompactNetwork(TINY)
     random = Random.seeded(0)
     with torch.device("meta"):
-        batch = make_batch([example], 2, random)
-        loss = click_loss(network, batch, (2,), random)
+        batch = make_batch([example], 2, [random])
+        loss = click_loss(network, batch, (2,), [random], random)
     assert loss.device.type == "cpu"
 
 
@@ -127,7 +167,8 @@ def test_clicks_between_the_first_and_the_last_leave_no_gradient(example, monkey
         return answer(*arguments)
 
     monkeypatch.setattr(network, "answer_all", answer_all)
-    click_loss(network, make_batch([example], 1, Random.seeded(0)), (4,), Random.seeded(0))
+    random = Random.seeded(0)
+    click_loss(network, make_batch([example], 1, [random]), (4,), [random], random)
     assert learnt == [True, False, False, True]
 
 
@@ -135,11 +176,12 @@ def test_network_learns_one_example_by_heart(example):
     torch.manual_seed(0)
     network = CompactNetwork(TINY)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
-    batch = make_batch([example], 1, Random.seeded(0))
+    batch = make_batch([example], 1, [Random.seeded(0)])
     assert isinstance(batch, Prompted)
     losses = []
     for step in range(30):
-        loss = click_loss(network, batch, (1,), Random.seeded(step))[0]
+        random = Random.seeded(step)
+        loss = click_loss(network, batch, (1,), [random], random)[0]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

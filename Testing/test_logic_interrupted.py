@@ -4,31 +4,15 @@ import numpy as np
 import pytest
 
 from FastSAM3DSlicerLib import scene as lib
-from FastSAM3DSlicerLib import segments, steps
+from FastSAM3DSlicerLib import steps
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
-from harness.clicking import (
-    A,
-    B,
-    C,
-    SlowNetwork,
-    click,
-    events,
-    mask_of,
-    new_logic,
-    paint,
-    places,
-    slow_logic,
-    volume,
-)  # fmt: skip
-from harness.mrml import BallNetwork, make_volume, scene
+from harness import clicking, mrml
+from harness.clicking import A, B, C, SlowNetwork, click, mask_of, new_logic, paint, places
+from harness.mrml import BallNetwork
 
-__all__ = ["events", "make_volume", "scene", "slow_logic", "volume"]
-
-
-@pytest.fixture
-def logic(slow_logic):
-    return slow_logic
+events, logic, volume = clicking.events, clicking.slow_logic, clicking.volume
+make_volume, scene = mrml.make_volume, mrml.scene
 
 
 def test_painting_is_kept_and_undone(logic, volume):
@@ -91,17 +75,6 @@ def test_a_cancelled_move_leaves_segment_and_points_as_they_were(logic, events, 
     np.testing.assert_array_equal(mask_of(logic), before)
     logic.undo()
     assert places(logic) == there[:1]
-
-
-def test_another_segment_chosen_in_the_middle_of_a_click_is_the_one_in_use(logic, events):
-    first, before = logic.segmentId, mask_of(logic)
-    events.next = lambda: logic.nextSegment()
-    click(logic, B)
-    assert logic.segmentId != first
-    assert not mask_of(logic).any()
-    np.testing.assert_array_equal(
-        segments.readMask(logic.segmentationNode, first, logic.volumeNode), before
-    )
 
 
 def test_a_network_that_fails_leaves_everything_and_says_why(logic, monkeypatch):

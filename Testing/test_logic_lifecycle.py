@@ -11,26 +11,12 @@ import slicer
 from FastSAM3DSlicerLib import binding, points, segments, steps
 from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib.errors import UserError
-from harness.clicking import (
-    A,
-    B,
-    C,
-    click,
-    events,
-    mask_of,
-    new_logic,
-    places,
-    slow_logic,
-    volume,
-)  # fmt: skip
-from harness.mrml import BallNetwork, make_volume, scene
+from harness import clicking, mrml
+from harness.clicking import A, B, C, click, mask_of, new_logic, places
+from harness.mrml import BallNetwork
 
-__all__ = ["events", "make_volume", "scene", "slow_logic", "volume"]
-
-
-@pytest.fixture
-def logic(slow_logic):
-    return slow_logic
+events, logic, volume = clicking.events, clicking.slow_logic, clicking.volume
+make_volume, scene = mrml.make_volume, mrml.scene
 
 
 @pytest.mark.parametrize("during", [True, False])

@@ -4,8 +4,8 @@ import pytest
 from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib import segments
 from FastSAM3DSlicerLib.errors import UserError
-from FastSAM3DSlicerLib.logic import FIRST, NEXT
 from FastSAM3DSlicerLib.prediction import Options
+from FastSAM3DSlicerLib.status import FIRST, NEXT
 from harness.clicking import A, C, click, logic, mask_of, network, new_logic, volume
 from harness.mrml import linear_transform, make_volume, scene, warping_transform
 

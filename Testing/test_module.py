@@ -33,7 +33,7 @@ LIB = fastsam.MODULE.parent / "FastSAM3DSlicerLib"
 UI = fastsam.MODULE.parents[1] / "Resources" / "UI" / "FastSAM3DSlicer.ui"
 SOURCES = [fastsam.MODULE, *sorted(LIB.glob("*.py"))]
 SPOKEN = {"installpanel", "install", "inputpanel", "optionspanel", "placing", "statuspanel",
-          "weightspanel", "weights", "wording", "loading", "about", "resources"}  # fmt: skip
+          "weightspanel", "weights", "wording", "about", "resources"}  # fmt: skip
 """Files of which every text that a user may see goes through Slicer's translation."""
 
 
@@ -41,6 +41,7 @@ def test_slicer_is_told_what_the_module_is(module):
     parent = module.description.parent
     assert parent.title == "FastSAM3D"
     assert parent.categories == ["Segmentation"]
+    assert parent.dependencies == ["Markups", "Segmentations"]
     assert not parent.icon.isNull()
     assert "not a medical device" in parent.helpText
     assert "MICCAI 2024" in parent.acknowledgementText

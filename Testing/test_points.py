@@ -144,7 +144,8 @@ def test_a_point_in_a_border_voxel_is_inside(voxel_ijk):
 
 @pytest.mark.parametrize("voxel_ijk", [(-0.6, 0, 0), (39.6, 0, 0), (0, 29.6, 0), (0, 0, 19.6)])
 def test_a_point_outside_is_refused_with_where_the_volume_is(voxel_ijk):
-    target = in_ras(Target("a", (Point(voxel_ijk),), "ijk"), AFFINE)
+    (point,) = in_ras(Target("a", (Point(voxel_ijk),), "ijk"), AFFINE).points
+    target = Target("a", (Point(point.position),))
     with pytest.raises(InputError, match=r"R -28.0 to 50.0, A -19.0 to 10.0, S -20.0 to 37.0 mm"):
         check_targets([target], SHAPE, AFFINE)
 

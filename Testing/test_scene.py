@@ -7,31 +7,15 @@ from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib import segments
 from FastSAM3DSlicerLib.errors import UserError
 from harness.mrml import (
-    OBLIQUE,
     TRANSFORMS,
     VOLUMES,
-    linear_transform,
     make_volume,
     scene,
+    under,
     warping_transform,
 )
 
 __all__ = ["make_volume", "scene"]
-
-
-def under(kind, volume, segmentation, scene):
-    """Put a transform where `kind` says."""
-    on_volume = {"on volume": linear_transform, "on both": linear_transform}.get(kind)
-    on_segmentation = {"on segmentation": linear_transform}.get(kind)
-    if kind == "not linear":
-        on_volume = warping_transform
-    if on_volume is not None:
-        volume.SetAndObserveTransformNodeID(on_volume(scene).GetID())
-    if kind == "on both":
-        segmentation.SetAndObserveTransformNodeID(linear_transform(scene, -6.0).GetID())
-    if on_segmentation is not None:
-        segmentation.SetAndObserveTransformNodeID(on_segmentation(scene).GetID())
-    return volume
 
 
 def voxels_of(shape_kji):
@@ -170,48 +154,6 @@ def test_the_voxels_of_a_volume_are_not_copied(make_volume):
     volume = make_volume()
     slicer.util.arrayFromVolume(volume)[3, 4, 5] = 77
     assert lib.imageArray(volume)[3, 4, 5] == 77
-
-
-@pytest.mark.parametrize("kind", TRANSFORMS)
-def test_a_region_holds_the_voxels_whose_centres_lie_in_the_roi(
-    kind, make_volume, segmentation, scene
-):
-    volume = make_volume(*VOLUMES["stored sagittally"])
-    under(kind, volume, segmentation, scene)
-    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
-    roi.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-    low, high = (
-        lib.gridOf(volume).ijkToRas @ [[i], [j], [k], [1]] for k, j, i in ((3, 5, 7), (9, 12, 20))
-    )
-    roi.SetCenter(((low + high) / 2)[:3, 0])
-    roi.SetSize(np.abs(high - low)[:3, 0] + 0.2)
-    expected = np.s_[3:10, 5:13, 7:21]
-    assert lib.regionOf(roi, volume) == expected
-
-
-def test_a_region_beside_the_volume_is_refused(make_volume, scene):
-    roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "box")
-    roi.SetCenter((500, 500, 500))
-    roi.SetSize((5, 5, 5))
-    with pytest.raises(UserError, match="'box' holds no voxel"):
-        lib.regionOf(roi, make_volume())
-
-
-def test_an_overlay_lies_on_its_box_and_goes_away_with_its_colours(make_volume, scene):
-    volume = make_volume(ijk_to_ras=OBLIQUE)
-    volume.SetAndObserveTransformNodeID(linear_transform(scene).GetID())
-    view = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
-    before = scene.GetNumberOfNodes()
-    values = np.random.default_rng(0).random((2, 3, 4)).astype(np.float32)
-    for _ in range(2):
-        overlay = lib.showOverlay(volume, values, np.s_[5:7, 6:9, 7:11])
-    np.testing.assert_array_equal(lib.imageArray(overlay), values)
-    np.testing.assert_allclose(lib.centreOf(overlay, (0, 0, 0)), lib.centreOf(volume, (5, 6, 7)))
-    assert overlay.GetDisplayNode().GetColorNode() is not None
-    assert view.GetForegroundVolumeID() == overlay.GetID()
-    lib.hideOverlay(volume)
-    assert view.GetForegroundVolumeID() is None
-    assert scene.GetNumberOfNodes() == before
 
 
 def test_the_stamp_of_a_volume_tells_of_new_voxels_and_new_places(make_volume):

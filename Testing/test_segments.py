@@ -11,6 +11,8 @@ __all__ = ["make_volume", "scene"]
 
 SHAPE = (24, 32, 40)
 BOX = np.s_[5:17, 8:24, 10:31]
+GROWN = np.s_[4:18, 7:25, 9:32]
+"""A little larger."""
 
 
 @pytest.fixture
@@ -30,6 +32,19 @@ def rng():
 
 def by_slicer(segmentation, segment, volume):
     return slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment, volume).astype(bool)
+
+
+def fill(segmentation, segment, volume, box=BOX, *, value=True):
+    values = np.full([part.stop - part.start for part in box], value)
+    segments.writeMask(segmentation, segment, volume, box, values)
+
+
+def surface_of(segmentation, segment):
+    return segmentation.GetSegmentation().GetSegment(segment).GetRepresentation(segments.SURFACE)
+
+
+def image_of(segmentation, segment):
+    return segmentation.GetSegmentation().GetSegment(segment).GetRepresentation(segments.LABELMAP)
 
 
 def shared_segments(segmentation, volume, masks):
@@ -80,49 +95,33 @@ def test_many_boxes_one_after_the_other_are_what_they_would_be_in_an_array(
 def test_a_new_segment_leaves_the_layer_of_the_first(segmentation, volume):
     first, second = (segments.newSegment(segmentation) for _ in range(2))
     for segment in (first, second):
-        segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+        fill(segmentation, segment, volume)
     assert segmentation.GetSegmentation().GetNumberOfLayers() == 2
     assert by_slicer(segmentation, first, volume).sum() == 12 * 16 * 21
 
 
-def test_a_second_write_keeps_the_layer_and_the_surfaces_of_others(segmentation, volume):
+def test_an_object_that_grows_a_little_keeps_its_image_and_the_surfaces_of_others(
+    segmentation, volume
+):
     first, second = (segments.newSegment(segmentation) for _ in range(2))
     for segment in (first, second):
-        segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+        fill(segmentation, segment, volume)
     segmentation.CreateClosedSurfaceRepresentation()
-    surface = segmentation.GetSegmentation().GetSegment(first).GetRepresentation(segments.SURFACE)
-    grown = np.s_[4:18, 7:25, 9:32]
-    segments.writeMask(segmentation, second, volume, grown, np.ones((14, 18, 23), bool))
-    after = segmentation.GetSegmentation().GetSegment(first).GetRepresentation(segments.SURFACE)
-    assert after is surface
-
-
-def test_an_object_that_grows_a_little_stays_in_its_image(segmentation, volume):
-    segment = segments.newSegment(segmentation)
-    segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
-    image = segmentation.GetSegmentation().GetSegment(segment).GetRepresentation(segments.LABELMAP)
-    grown = np.s_[4:18, 7:25, 9:32]
-    segments.writeMask(segmentation, segment, volume, grown, np.ones((14, 18, 23), bool))
-    after = segmentation.GetSegmentation().GetSegment(segment).GetRepresentation(segments.LABELMAP)
-    assert after is image
+    there = surface_of(segmentation, first), image_of(segmentation, second)
+    fill(segmentation, second, volume, GROWN)
+    assert (surface_of(segmentation, first), image_of(segmentation, second)) == there
 
 
 def test_the_surface_follows_when_it_is_asked_to(segmentation, volume):
     first, second = (segments.newSegment(segmentation) for _ in range(2))
     for segment in (first, second):
-        segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+        fill(segmentation, segment, volume)
     segmentation.CreateClosedSurfaceRepresentation()
-    segments.writeMask(segmentation, second, volume, BOX, np.zeros((12, 16, 21), bool))
-    segments.writeMask(
-        segmentation, second, volume, np.s_[5:9, 8:12, 10:14], np.ones((4, 4, 4), bool)
-    )
+    fill(segmentation, second, volume, value=False)
+    fill(segmentation, second, volume, np.s_[5:9, 8:12, 10:14])
     segments.updateSurface(segmentation, second)
     small, large = (surface_of(segmentation, segment).GetLength() for segment in (second, first))
     assert 0 < small < large / 2
-
-
-def surface_of(segmentation, segment):
-    return segmentation.GetSegmentation().GetSegment(segment).GetRepresentation(segments.SURFACE)
 
 
 @pytest.mark.parametrize("event", ["SourceRepresentationModified", "RepresentationModified"])
@@ -133,30 +132,30 @@ def test_a_write_tells_those_who_show_or_save_the_segment(segmentation, volume, 
         getattr(slicer.vtkSegmentation, event), lambda caller, name: heard.append(name)
     )
     for _ in range(2):
-        segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+        fill(segmentation, segment, volume)
     assert len(heard) == 2
 
 
 def test_a_written_segmentation_wants_to_be_saved(segmentation, volume, tmp_path):
     segment = segments.newSegment(segmentation)
-    segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+    fill(segmentation, segment, volume)
     segmentation.AddDefaultStorageNode()
     storage = segmentation.GetStorageNode()
     storage.SetFileName(str(tmp_path / "a.seg.nrrd"))
     assert storage.WriteData(segmentation)
     assert not segmentation.GetModifiedSinceRead()
-    segments.writeMask(segmentation, segment, volume, BOX, np.zeros((12, 16, 21), bool))
+    fill(segmentation, segment, volume, value=False)
     assert segmentation.GetModifiedSinceRead()
 
 
 def test_the_stamp_tells_of_writes_and_of_painting_and_of_nothing_else(segmentation, volume):
     segment, other = (segments.newSegment(segmentation) for _ in range(2))
-    segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+    fill(segmentation, segment, volume)
     stamps = [segments.stampOf(segmentation, segment)]
-    segments.writeMask(segmentation, other, volume, BOX, np.ones((12, 16, 21), bool))
+    fill(segmentation, other, volume)
     segmentation.GetSegmentation().GetSegment(segment).SetName("liver")
     assert segments.stampOf(segmentation, segment) == stamps[0]
-    segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+    fill(segmentation, segment, volume)
     stamps.append(segments.stampOf(segmentation, segment))
     slicer.util.updateSegmentBinaryLabelmapFromArray(
         np.ones(SHAPE, np.uint8), segmentation, segment, volume
@@ -199,7 +198,7 @@ def test_what_lies_beyond_the_volume_is_kept(scene, make_volume):
 
 def test_a_segmentation_of_surfaces_is_refused_with_the_way_out(scene, volume, segmentation):
     segment = segments.newSegment(segmentation)
-    segments.writeMask(segmentation, segment, volume, BOX, np.ones((12, 16, 21), bool))
+    fill(segmentation, segment, volume)
     segmentation.CreateClosedSurfaceRepresentation()
     segmentation.SetSourceRepresentationToClosedSurface()
     with pytest.raises(UserError, match=r"surfaces.*Segment Editor"):

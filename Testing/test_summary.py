@@ -53,6 +53,14 @@ def test_object_that_never_reaches_a_dice_counts_with_all_clicks(results):
     assert (at_90.share, at_90.clicks) == pytest.approx((0.25, ((2.5 + 3) / 2 + 3) / 2))
 
 
+def test_where_no_object_reaches_a_dice_there_is_no_number_of_clicks(results):
+    summary = summarise([each for each in results if each.method == "theirs"])
+    assert [(reach.share, reach.clicks) for reach in summary.methods[0].reach] == [(0, None)] * 2
+    text = markdown(summary)
+    assert "| theirs | - | 0% | - | 0% |" in text
+    assert "counts with all 3 clicks made; a dash where none reaches it" in text
+
+
 def test_methods_are_compared_on_the_objects_that_both_have(results):
     found = summarise(results).versus
     assert [(v.method, v.other, v.clicks) for v in found] == [("ours", "theirs", n) for n in (1, 3)]
@@ -68,13 +76,20 @@ def test_results_of_different_protocols_are_not_mixed(results):
 
 
 def test_report_says_protocol_scores_failures_and_what_was_left_out(results):
-    text = markdown(summarise(results), [("plain", "no label map")])
+    left_out = [("plain", "no label map"), ("x1", "label 2: 4 voxels"), ("y", "label 5: 9 voxels")]
+    text = markdown(summarise(results), left_out)
     assert "Protocol `sound`" in text
     assert "| Method | 1 click | 3 clicks |" in text
     assert "| ours | 0.20 (" in text
     assert "1 of 4" in text
     assert "| ct | ours | 0.40 | 0.75 |" in text
-    assert "- plain: no label map" in text
+    assert "### Left out\n\n2 objects below 200 voxels, 1 case with no label map; `report" in text
+
+
+def test_what_was_left_out_takes_one_line_however_much_it_is(results):
+    few, many = ([(f"c{n}", "no image") for n in range(count)] for count in (1, 500))
+    lines = [markdown(summarise(results), each).count("\n") for each in (few, many)]
+    assert lines[0] == lines[1]
 
 
 def test_report_is_written_as_markdown_csv_and_json(results, tmp_path):

@@ -2,14 +2,10 @@
 # ruff: noqa: E402 -- packages are asked for before what needs them is imported
 
 import numpy as np
-import pytest
 
 from harness import packages
 
 packages.require()
-
-from PySide6 import QtCore
-from PySide6.QtTest import QTest
 
 from harness import fastsam, fixtures
 from harness.fastsam import ASIDE, FAR, MIDDLE, mask_of, settle, signs, stop_placing, voxel
@@ -210,31 +206,6 @@ def test_a_click_beside_the_volume_is_refused_in_words(clicking, panel, red):
     assert "outside the volume" in panel.ui.statusLabel.text
     assert signs(panel) == [True]
     np.testing.assert_array_equal(mask_of(panel), before)
-
-
-@pytest.mark.parametrize(("key", "points"), [("Z", 1), ("Y", 2)])
-def test_keys_undo_and_redo_between_enter_and_exit_alone(
-    clicking, panel, module, application, key, points
-):
-    module.panel.show()
-    module.panel.activateWindow()
-    settle(application)
-    clicking(MIDDLE)
-    clicking(FAR)
-    if key == "Y":
-        panel.ui.undoButton.click()
-    panel.exit()
-    _press(module.panel, key)
-    assert len(signs(panel)) == 3 - points
-    panel.enter()
-    _press(module.panel, key)
-    assert len(signs(panel)) == points
-
-
-def _press(window, key):
-    QTest.keyClick(
-        window, getattr(QtCore.Qt.Key, f"Key_{key}"), QtCore.Qt.KeyboardModifier.ControlModifier
-    )
 
 
 def test_leaving_the_module_ends_placing(clicking, panel):

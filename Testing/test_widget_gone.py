@@ -16,13 +16,10 @@ scripted.provide_translation()
 
 from FastSAM3DSlicerLib import binding, steps
 from FastSAM3DSlicerLib.statuspanel import REST
-from harness import fastsam, fixtures
+from harness import slowpanel
 from harness.fastsam import FAR, MIDDLE, mask_of, settle
 
-application, scene, views = fixtures.application, fixtures.scene, fixtures.views
-volume, module = fixtures.volume, fastsam.module
-network, slow, during = fastsam.moody_network, fastsam.slow, fastsam.during
-widget, red, panel, clicking = fastsam.widget, fastsam.red, fastsam.panel, fastsam.clicking
+globals().update(slowpanel.FIXTURES)
 
 
 @pytest.mark.parametrize("is_during", [True, False])

@@ -1,5 +1,5 @@
 """Options, weights, uncertainty, surface; and what a saved scene brings back."""
-# ruff: noqa: E402 -- packages are asked for before what needs them is imported
+# ruff: noqa: E402, F403 -- packages are asked for before what needs them; what comes are fixtures
 
 import numpy as np
 import pytest
@@ -9,64 +9,17 @@ from harness import packages
 
 packages.require()
 
-from harness import scripted
+from harness.onpanel import *
 
-scripted.provide_translation()
-
+# isort: split
 from FastSAM3DSlicerLib import masking, segments, weights, weightspanel
 from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib.parameters import Parameters
-from harness import fastsam, fixtures
 from harness.fastsam import ASIDE, FAR, MIDDLE, mask_of, settle, signs
 from harness.mrml import reload_from_mrb
 
-application, scene, views = fixtures.application, fixtures.scene, fixtures.views
-volume, network, module = fixtures.volume, fastsam.network, fastsam.module
-widget, red, panel, clicking = fastsam.widget, fastsam.red, fastsam.panel, fastsam.clicking
-
 PAUSE_S = 0.9
 """Seconds after which a surface has been brought up to date."""
-
-
-@pytest.fixture
-def region(panel, scene, red):
-    """A region of interest round the middle."""
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "box")
-    node.SetCenter(red.point_of(MIDDLE))
-    node.SetSize((6, 6, 6))
-    return node
-
-
-def test_a_region_keeps_the_mask_within_it_and_follows_when_it_is_moved(
-    clicking, panel, red, region, volume, application
-):
-    clicking(MIDDLE)
-    whole = mask_of(panel)
-    panel.ui.regionSelector.setCurrentNode(region)
-    expected = np.zeros_like(whole)
-    box = lib.regionOf(region, volume)
-    expected[box] = whole[box]
-    np.testing.assert_array_equal(mask_of(panel), expected)
-    region.SetSize((10, 10, 10))
-    settle(application, 0.2)
-    assert mask_of(panel).sum() > expected.sum()
-    panel.ui.regionSelector.setCurrentNode(None)
-    np.testing.assert_array_equal(mask_of(panel), whole)
-
-
-def test_a_region_beside_the_volume_is_refused_in_words(clicking, panel, region):
-    clicking(MIDDLE)
-    before = mask_of(panel)
-    region.SetCenter((900, 900, 900))
-    panel.ui.regionSelector.setCurrentNode(region)
-    assert "holds no voxel" in panel.ui.statusLabel.text
-    np.testing.assert_array_equal(mask_of(panel), before)
-
-
-def test_a_region_may_be_chosen_before_the_volume(widget, scene):
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "box")
-    widget.ui.regionSelector.setCurrentNode(node)
-    assert Parameters().region is node
 
 
 def test_smoothing_changes_the_mask_of_the_clicks_that_are_there(clicking, panel):
@@ -140,12 +93,14 @@ def test_uncertainty_is_shown_in_colour_and_as_a_number_until_the_next_click(
     assert lib.overlayOf(volume) is None
 
 
-def test_pressing_again_removes_the_colours(clicking, panel, volume):
+def test_pressing_again_removes_the_colours_and_leaves_nothing(clicking, panel, volume, scene):
     clicking(MIDDLE)
+    nodes = scene.GetNumberOfNodes()
     panel.ui.uncertaintyButton.click()
     panel.ui.uncertaintyButton.click()
     assert not panel.ui.uncertaintyButton.checked
     assert lib.overlayOf(volume) is None
+    assert scene.GetNumberOfNodes() == nodes
 
 
 def test_the_surface_follows_after_a_pause_and_not_in_the_click(clicking, panel, application):

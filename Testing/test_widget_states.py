@@ -1,8 +1,6 @@
 """The panel when something is missing, under way, full, broken off, or gone."""
 # ruff: noqa: E402 -- packages are asked for before what needs them is imported
 
-import time
-
 import numpy as np
 
 from harness import packages
@@ -16,14 +14,11 @@ scripted.provide_translation()
 from FastSAM3DSlicerLib import install, steps
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.statuspanel import REST
-from harness import fastsam, fixtures
+from harness import fastsam, slowpanel
 from harness.fastsam import ASIDE, FAR, MIDDLE, mask_of, signs
 from harness.surfaced import surfaced
 
-application, scene, views = fixtures.application, fixtures.scene, fixtures.views
-volume, module = fixtures.volume, fastsam.module
-network, slow, during = fastsam.moody_network, fastsam.slow, fastsam.during
-widget, red, panel, clicking = fastsam.widget, fastsam.red, fastsam.panel, fastsam.clicking
+globals().update(slowpanel.FIXTURES)
 
 BUTTONS = ("include", "exclude", "undo", "redo", "reset", "refine", "next", "uncertainty")
 
@@ -98,19 +93,6 @@ def test_the_network_is_loaded_before_the_first_click_and_says_where_it_works(
     assert panel.ui.statusLabel.text == "The network works on cpu."
     assert network.decoded == 0
     assert panel.ui.busyStack.currentIndex == REST
-
-
-def test_clicks_while_the_network_is_loaded_wait_for_it(panel, network, red, application):
-    def load(preset, device):
-        time.sleep(0.1)
-        return network
-
-    panel.logic.engine.open = load
-    clicks, pump = [MIDDLE], panel.loader._worker.pump
-    panel.loader._worker.pump = lambda seconds: (clicks and red.click(clicks.pop()), pump(seconds))
-    panel.ui.includeButton.click()
-    assert signs(panel) == [True]
-    assert mask_of(panel).any()
 
 
 def test_a_torch_that_cannot_be_loaded_is_told_from_one_that_is_missing(panel):

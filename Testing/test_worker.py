@@ -59,6 +59,19 @@ def test_work_may_leave_off_when_nobody_waits_for_it_any_more():
     assert len(steps) < 20
 
 
+def test_work_that_is_left_to_itself_is_not_waited_for_and_what_comes_next_begins_after_it():
+    gate, ended = threading.Event(), []
+    worker = Worker(lambda seconds: worker.supersede())
+    with pytest.raises(Stale):
+        worker.run(lambda ticket: (gate.wait(20), ended.append("first")), toItsEnd=False)
+    assert ended == []
+    assert not worker.isBusy
+    worker.pump = lambda seconds: gate.set()
+    worker.run(lambda ticket: ended.append("second"))
+    assert ended == ["first", "second"]
+    worker.stop()
+
+
 def test_waiting_within_waiting_is_refused():
     refused = []
 

@@ -11,7 +11,7 @@ def describe(parent: Any) -> None:
     """Fill in a module's description."""
     parent.title = _("FastSAM3D")
     parent.categories = [i18n.translate("qSlicerAbstractCoreModule", "Segmentation")]
-    parent.dependencies = []
+    parent.dependencies = ["Markups", "Segmentations"]
     parent.contributors = ["The FastSAM3D contributors"]
     parent.helpText = _(
         "Segment organs and lesions by clicking on them: press <b>Include</b> and click on the "

@@ -1,7 +1,8 @@
 """The nodes in use: a volume, a segmentation, one of its segments and that segment's points."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from . import masking, points, scene, segments
 from .timeline import Point
@@ -12,6 +13,44 @@ SEGMENTATION_LOST = "The segmentation was removed; the next click makes a new on
 SEGMENT_LOST = "The segment was removed; the next click makes a new one."
 POINTS_LOST = "The segment's points were removed; the segment is as it was."
 SCENE_LOST = "The scene was closed. Load a volume to begin."
+
+Key: TypeAlias = tuple[str, str]
+"""Ids of a segmentation and a segment: what tells one segment from all others in the scene."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a step works on; it stays the same while the user goes on to something else.
+
+    Attributes:
+        volumeNode: or None.
+        segmentationNode: or None.
+        segmentId: or "".
+        pointsNode: the markups node of the segment's points, or None.
+    """
+
+    volumeNode: Any
+    segmentationNode: Any
+    segmentId: str
+    pointsNode: Any
+
+    @property
+    def key(self) -> Key:
+        """Return the segment's key."""
+        node = self.segmentationNode
+        return "" if node is None else node.GetID(), self.segmentId
+
+    @property
+    def segment(self) -> tuple[Any, Any, str]:
+        """Return the volume, the segmentation and the segment's id."""
+        return self.volumeNode, self.segmentationNode, self.segmentId
+
+    @property
+    def isThere(self) -> bool:
+        """Tell whether all of it is in the scene."""
+        nodes = (self.volumeNode, self.segmentationNode, self.pointsNode)
+        areThere = all(node is not None and node.GetScene() is not None for node in nodes)
+        return areThere and segments.hasSegment(self.segmentationNode, self.segmentId)
 
 
 class Binding:
@@ -25,7 +64,7 @@ class Binding:
             use has left the scene.
     """
 
-    def __init__(self, onLost: Callable[[str, tuple[str, str]], None]) -> None:
+    def __init__(self, onLost: Callable[[str, Key], None]) -> None:
         self.volumeNode: Any = None
         self.segmentationNode: Any = None
         self.segmentId = ""
@@ -40,10 +79,14 @@ class Binding:
         return self._pointsNode
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Return what tells this segment from all others in the scene."""
-        node = self.segmentationNode
-        return ("" if node is None else node.GetID(), self.segmentId)
+    def target(self) -> Target:
+        """Return what is in use, complete after `prepare`."""
+        return Target(self.volumeNode, self.segmentationNode, self.segmentId, self._pointsNode)
+
+    @property
+    def key(self) -> Key:
+        """Return the key of the segment in use."""
+        return self.target.key
 
     def choose(self, segmentationNode: Any, segmentId: str) -> None:
         """Take a segmentation and one of its segments, and show that one's points alone."""
@@ -74,6 +117,8 @@ class Binding:
         self.prepareSegmentation()
         if not segments.hasSegment(self.segmentationNode, self.segmentId):
             self.choose(self.segmentationNode, segments.newSegment(self.segmentationNode))
+        obeyed = masking.maskingOf(self.segmentationNode)
+        masking.requireGrids(obeyed, self.segmentationNode, self.segmentId, self.volumeNode)
         if self._pointsNode is None:
             self._pointsNode = points.newNode(
                 self.segmentationNode, self.segmentId, self.volumeNode

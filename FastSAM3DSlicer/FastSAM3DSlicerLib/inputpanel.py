@@ -1,17 +1,17 @@
 """The part of the panel that says what is segmented: volume, segmentation, and which segment."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import slicer
 
+from . import foreground
 from .logic import FastSAM3DSlicerLogic
-from .optionspanel import Attempt
+from .panelpart import Attempt, PanelPart
 from .parameters import Parameters
 
 
-class InputPanel:
+class InputPanel(PanelPart):
     """Shows what the logic has in use, remembers it with the scene, and hands on other choices.
 
     Attributes:
@@ -23,7 +23,6 @@ class InputPanel:
     ) -> None:
         self.onSegment = onSegment
         self._ui, self._logic, self._attempt = ui, logic, attempt
-        self._isShowing = False
         ui.volumeSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._volumeChosen)
         ui.segmentationSelector.connect(
             "currentNodeChanged(vtkMRMLNode*)", self._segmentationChosen
@@ -46,12 +45,19 @@ class InputPanel:
             self._select(logic.segmentId)
 
     def restore(self) -> None:
-        """Go back to what the scene remembers."""
+        """Go back to what the scene remembers, or take the volume that it shows."""
+        foreground.giveBack()
         logic, parameters = self._logic, Parameters()
         segmentId = parameters.segmentId if parameters.segmentation is not None else ""
         logic.setVolume(parameters.volume)
         logic.setSegmentation(parameters.segmentation)
         logic.setSegment(segmentId)
+        self.takeLoaded()
+
+    def takeLoaded(self) -> None:
+        """Take a volume that came while the panel is open, once the slice views show it."""
+        if self._ui.volumeSelector.visible and self._logic.volumeNode is None:
+            self._attempt(self.takeShown)
 
     def takeShown(self) -> None:
         """Take the volume that the slice views show, if none was chosen."""
@@ -80,14 +86,6 @@ class InputPanel:
     def _goTo(self, segmentId: str) -> None:
         self._logic.setSegment(segmentId)
         self.onSegment()
-
-    @contextmanager
-    def _showing(self) -> Iterator[None]:
-        was, self._isShowing = self._isShowing, True
-        try:
-            yield
-        finally:
-            self._isShowing = was
 
 
 def _shownVolume() -> Any:

@@ -15,6 +15,8 @@ from .language import tr as _
 
 NEEDED = {"torch": (2, 5), "safetensors": (0, 5)}
 """Names of distributions, and the oldest versions that will do."""
+DOWNLOADER = {"huggingface-hub": (1, 0)}
+"""What fetches other weights than those that come with the module."""
 REQUESTER = "FastSAM3D"
 
 Say = Callable[[str], None]
@@ -23,11 +25,7 @@ Say = Callable[[str], None]
 
 def missing() -> list[str]:
     """Return what is not installed or too old, as requirements of pip."""
-    return [
-        f"{name}>={'.'.join(map(str, oldest))}"
-        for name, oldest in NEEDED.items()
-        if _version(name) < oldest
-    ]
+    return _missingOf(NEEDED)
 
 
 def announcement(wanted: list[str]) -> str:
@@ -66,6 +64,18 @@ def install(say: Say) -> None:
                 "module again."
             ).format(names=", ".join(map(_nameOf, left)))
         )
+
+
+def installDownloader(say: Say) -> None:
+    """Install what downloads weights if it is missing, after a question; on the main thread.
+
+    Raises:
+        UserError: as `install`.
+    """
+    if wanted := _missingOf(DOWNLOADER):
+        with _told(say):
+            _installRest(wanted, ask=True)
+        importlib.invalidate_caches()
 
 
 def advice(said: str) -> str:
@@ -127,6 +137,14 @@ def explained(error: Exception) -> UserError:
             "it in the module PyTorch Utils and open this module again to install it."
         ).format(error=_firstLine(cause or error))
     )
+
+
+def _missingOf(needed: dict[str, tuple[int, int]]) -> list[str]:
+    return [
+        f"{name}>={'.'.join(map(str, oldest))}"
+        for name, oldest in needed.items()
+        if _version(name) < oldest
+    ]
 
 
 def _version(name: str) -> tuple[int, ...]:

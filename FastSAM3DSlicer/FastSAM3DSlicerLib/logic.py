@@ -6,45 +6,24 @@ calls `update` whenever one was placed, moved, deleted or changed its sign.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import points, scene, segments
-from .binding import SCENE_LOST, VOLUME_LOST, Binding
+from .binding import SCENE_LOST, VOLUME_LOST, Binding, Key
 from .network import Engine, OpenNetwork, loadNetwork
 from .prediction import Options, Prediction
+from .status import NEXT, NOTHING_FOUND, Status
 from .steps import Steps
 from .timeline import Place, Refined, Start, Timeline, boundsOf, startsOf
 from .worker import Pump, Worker
 
-FIRST = "Click on the object: the mask appears at once."
-NEXT = "Add + where the mask lacks something, - where it has too much; or go to the next segment."
-NOTHING_FOUND = "Nothing is in the segment: click with + on the middle of the object."
-
-
-@dataclass(frozen=True)
-class Status:
-    """What can be said about the segment being edited, for a status line.
-
-    Attributes:
-        device: where the network is; "" before the first click.
-        encodeMs: of the last change; 0 if the embedding was kept.
-        decodeMs: of the last change.
-        volumeMl: of the segment.
-        confidence: the IoU that the network predicts for its mask, 0 to 1.
-        message: what happened and what to do next.
-    """
-
-    device: str = ""
-    encodeMs: float = 0.0
-    decodeMs: float = 0.0
-    volumeMl: float = 0.0
-    confidence: float = 0.0
-    message: str = FIRST
-
 
 class FastSAM3DSlicerLogic:
     """Segments one object of one volume at a time; each segment keeps its points.
+
+    Another segment, segmentation or volume may be chosen while a prediction is under way: that one
+    is completed for the segment that it is about.
 
     What cannot be done raises a `UserError` with a sentence for the user. A segment is written
     when a prediction is complete: an error or a cancel leaves it as it was.
@@ -86,7 +65,7 @@ class FastSAM3DSlicerLogic:
 
     @property
     def isBusy(self) -> bool:
-        """Tell whether a prediction is under way."""
+        """Tell whether a prediction or the loading of the network is under way."""
         return self._steps.isActing
 
     @property
@@ -100,20 +79,17 @@ class FastSAM3DSlicerLogic:
             if self.volumeNode is not None:
                 scene.hideOverlay(self.volumeNode)
             self._nodes.volumeNode = volumeNode
-            self._steps.leave()
 
     def setSegmentation(self, segmentationNode: Any) -> None:
         """Choose the segmentation; None makes a new one at the next click."""
         if segmentationNode is not self.segmentationNode:
             self._nodes.choose(segmentationNode, "")
-            self._steps.leave()
 
     def setSegment(self, segmentId: str) -> None:
         """Go to a segment, with the points it was left with; "" makes a new one."""
         if segmentId != self.segmentId:
             self._nodes.choose(self.segmentationNode, segmentId)
             self.nextIsPositive = True
-            self._steps.leave()
 
     def nextSegment(self, name: str = "") -> str:
         """Begin a new segment, unless this one is unused; return its id. The sign is + again."""
@@ -158,20 +134,21 @@ class FastSAM3DSlicerLogic:
     def update(self) -> None:
         """Make the segment follow its control points, whatever has changed about them.
 
-        Called while a prediction is under way, it makes that one stale: the latest wins.
+        Called while a prediction of the same segment is under way, it makes that one stale: the
+        latest wins.
         """
         self._steps.follow()
 
     def undo(self) -> None:
-        """Take the last thing back; a prediction under way is cancelled instead."""
-        if self.isBusy:
-            self.cancel()
+        """Take the last thing back; a prediction of the segment under way is cancelled instead."""
+        if self._steps.isStepping:
+            self._steps.cancel(self._nodes.key)
         else:
             self._steps.act(Timeline.undone)
 
     def redo(self) -> None:
         """Do the last thing taken back again."""
-        if not self.isBusy:
+        if not self._steps.isStepping:
             self._steps.act(Timeline.redone)
 
     def reset(self) -> None:
@@ -180,7 +157,7 @@ class FastSAM3DSlicerLogic:
 
     def refine(self) -> None:
         """Look at the object again more closely; worth it where it is large and its mask coarse."""
-        self._steps.act(lambda timeline: timeline.done((*timeline.now, Refined())))
+        self._steps.follow(lambda timeline: timeline.done((*timeline.now, Refined())))
 
     def startFrom(self, segmentationNode: Any, segmentId: str) -> None:
         """Go on from a copy of any segment; the points so far are taken away."""
@@ -193,7 +170,7 @@ class FastSAM3DSlicerLogic:
         if options != self.options:
             self._steps.options = options
             if self._steps.hasBegun:
-                self._steps.act(lambda timeline: timeline)
+                self._steps.follow()
 
     def setRegion(self, roiNode: Any) -> None:
         """Stay within a markups ROI; None for the whole volume."""
@@ -201,14 +178,35 @@ class FastSAM3DSlicerLogic:
         self.setOptions(replace(self.options, region=region))
 
     def cancel(self) -> None:
-        """Leave off a prediction under way; the segment and its points are as they were."""
+        """Leave off what is under way; segments and their points are as they were."""
         self._steps.cancel()
 
-    def showUncertainty(self) -> float:
-        """Colour where the mask is undecided; return one number, 0 for sure to 1."""
-        values, number = self._steps.ask(
-            lambda prediction, ticket: prediction.uncertainty(ticket.check)
-        )
+    def warmUp(self, remark: Callable[[str], str] = lambda device: "") -> None:
+        """Load the network ahead of the first click, which would wait for it otherwise.
+
+        Nothing is done if there is one, or while anything else is under way. It may be cancelled.
+
+        Args:
+            remark: given where it is, returns what is to be said once about it, or "".
+
+        Raises:
+            UserError, OSError: it cannot be loaded.
+        """
+        if self.engine.isOther and not self.isBusy:
+            self._steps.warmUp(remark)
+            if note := self._takeNote():
+                self._say(note)
+
+    def showUncertainty(self) -> float | None:
+        """Colour where the mask is undecided.
+
+        Returns:
+            One number, 0 for sure to 1; None if it was cancelled or something newer came.
+        """
+        answer = self._steps.ask(lambda prediction, ticket: prediction.uncertainty(ticket.check))
+        if answer is None:
+            return None
+        values, number = answer
         box = boundsOf(values > 0)
         scene.showOverlay(self.volumeNode, values[box], box)
         return number
@@ -272,7 +270,6 @@ class FastSAM3DSlicerLogic:
 
     def _written(self, prediction: Prediction, voxels: int) -> None:
         message = prediction.message or (NEXT if voxels else NOTHING_FOUND)
-        note, self.engine.note = self.engine.note, ""
         self._tell(
             Status(
                 self.engine.place,
@@ -280,9 +277,13 @@ class FastSAM3DSlicerLogic:
                 prediction.times.decodeMs,
                 voxels * scene.gridOf(self.volumeNode).voxelMl,
                 prediction.confidence,
-                f"{note} {message}".strip(),
+                f"{self._takeNote()} {message}".strip(),
             )
         )
+
+    def _takeNote(self) -> str:
+        note, self.engine.note = self.engine.note, ""
+        return note
 
     def _say(self, message: str) -> None:
         self._tell(replace(self.status, message=message))
@@ -291,7 +292,7 @@ class FastSAM3DSlicerLogic:
         self.status = status
         self.onStatus(status)
 
-    def _lost(self, message: str, key: tuple[str, str]) -> None:
+    def _lost(self, message: str, key: Key) -> None:
         everything = message in (SCENE_LOST, VOLUME_LOST)
         self._steps.forget(None if everything else key)
         self._tell(Status(self.engine.place, message=message))

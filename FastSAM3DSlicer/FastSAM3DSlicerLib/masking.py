@@ -14,6 +14,9 @@ from .timeline import Box, Mask
 OWN = "FastSAM3D.Editor"
 """Attribute of the module's own segment editor nodes."""
 
+KEEP_OTHERS = "let other segments stay as they are, under Options"
+"""What to do if segments of another grid would have to give way."""
+
 _EVERYWHERE = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
 _OVERWRITE_NONE = slicer.vtkMRMLSegmentEditorNode.OverwriteNone
 
@@ -89,6 +92,24 @@ def maskingOf(segmentationNode: Any) -> Masking:
     )
 
 
+def requireGrids(masking: Masking, segmentationNode: Any, segmentId: str, volumeNode: Any) -> None:
+    """Make sure that a write costs no segment voxels that are counted otherwise.
+
+    Args:
+        masking: what the write obeys.
+        segmentationNode: fit for the volume.
+        segmentId: the segment that is written.
+        volumeNode: whose voxels are written.
+
+    Raises:
+        UserError: the segment, or one that may lose voxels to it, lies on another grid.
+    """
+    segments.requireGrid(segmentationNode, segmentId, volumeNode)
+    if masking.takesFromOthers:
+        for each in segmentationNode.GetSegmentation().GetSegmentIDs():
+            segments.requireGrid(segmentationNode, each, volumeNode, KEEP_OTHERS)
+
+
 def writeMasked(
     masking: Masking,
     segmentationNode: Any,
@@ -106,9 +127,13 @@ def writeMasked(
         volumeNode: whose grid the box counts on, and whose intensities count.
         box: part of the volume.
         values: (k, j, i) of the box.
+
+    Raises:
+        UserError: a segment lies on another grid, see `requireGrids`.
     """
     if not values.size:
         return
+    requireGrids(masking, segmentationNode, segmentId, volumeNode)
     logic = slicer.vtkSlicerSegmentEditorLogic()
     logic.SetMRMLScene(slicer.mrmlScene)
     node = _scratch(masking, segmentationNode, segmentId, volumeNode)

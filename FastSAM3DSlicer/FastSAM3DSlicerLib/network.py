@@ -57,14 +57,14 @@ class Engine:
     def network(self) -> Network:
         """Return the network of the preset on the device; load it if that is another one."""
         wanted = (self.preset, self.device)
-        if self._network is None or self._opened != wanted:
+        if self._network is None or self.isOther:
             self._network, self._opened = self.open(*wanted), wanted
         return self._network
 
     @property
     def isOther(self) -> bool:
-        """Tell whether `network` would return another one than the last time."""
-        return self._opened != (self.preset, self.device)
+        """Tell whether `network` has to load what it returns."""
+        return self._network is None or self._opened != (self.preset, self.device)
 
     def retreat(self, error: BaseException) -> bool:
         """Go on on the CPU if a device's memory was full; tell whether that is of use."""

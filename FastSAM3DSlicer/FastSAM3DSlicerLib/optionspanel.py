@@ -1,15 +1,24 @@
 """The panel's options: what a click may change, and what is done to the mask."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import slicer
 
-from . import masking
+from . import masking, regions, scene, segments
+from .language import tr as _
 from .logic import FastSAM3DSlicerLogic
+from .panelpart import Attempt, PanelPart
 from .parameters import Parameters
+from .statuspanel import StatusPanel
+
+NOT_PLACED = _(
+    "The region {name!r} is not placed yet, so masks may go anywhere: place it in the views with "
+    "the module Markups."
+)
+DRAW_IN = _("Masks stay within the new box: draw its sides in or out by their handles.")
 
 OVERWRITE = (
     slicer.vtkMRMLSegmentEditorNode.OverwriteNone,
@@ -18,21 +27,19 @@ OVERWRITE = (
 )
 """In the order of the box's items."""
 
-Attempt = Callable[[Callable[[], Any]], None]
-"""Does something that may end in a sentence for the user."""
 
-
-class OptionsPanel:
+class OptionsPanel(PanelPart):
     """Shows the options, and hands on what the user makes of them."""
 
     def __init__(self, ui: Any, logic: FastSAM3DSlicerLogic, attempt: Attempt) -> None:
         self._ui, self._logic, self._attempt = ui, logic, attempt
+        self._status = StatusPanel(ui)
         self._starts: list[tuple[Any, str]] = []
-        self._isShowing = False
         self._region: Any = None
         self._regionTag = 0
         self.onRegionMoved: Callable[[], None] = lambda: None
         ui.regionSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._regionChosen)
+        ui.regionSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._regionMade)
         ui.smoothSlider.connect("valueChanged(double)", self._changed)
         ui.keepBox.connect("toggled(bool)", self._changed)
         ui.fillBox.connect("toggled(bool)", self._changed)
@@ -43,6 +50,7 @@ class OptionsPanel:
         """Show what is chosen, and what can be chosen now."""
         ui, parameters = self._ui, Parameters()
         with self._showing():
+            ui.regionSelector.addEnabled = self._logic.volumeNode is not None
             ui.regionSelector.setCurrentNode(parameters.region)
             ui.smoothSlider.value = parameters.smoothVoxels
             ui.keepBox.checked = parameters.keepClicked
@@ -83,6 +91,24 @@ class OptionsPanel:
                 node.CreateDefaultDisplayNodes()
             self._watch(node)
             self.apply()
+            if node is not None and not scene.isPlaced(node):
+                self._status.say(NOT_PLACED.format(name=node.GetName()))
+
+    def _regionMade(self, node: Any) -> None:
+        self._attempt(lambda: self._fit(node))
+
+    def _fit(self, region: Any) -> None:
+        """Put a region round the segment in use, or round the volume, ready to be drawn in."""
+        volume, target = (
+            self._logic.volumeNode,
+            (self._logic.segmentationNode, self._logic.segmentId),
+        )
+        mask = np.zeros_like(scene.imageArray(volume), bool)
+        if segments.hasSegment(*target):
+            mask = segments.readMask(*target, volume)
+        regions.fit(region, volume, regions.boxFor(mask, scene.gridOf(volume)))
+        self.apply()
+        self._status.say(DRAW_IN)
 
     def _watch(self, region: Any) -> None:
         if region is self._region:
@@ -129,11 +155,3 @@ class OptionsPanel:
     def _title(self, node: Any, segmentId: str) -> str:
         name = str(node.GetSegmentation().GetSegment(segmentId).GetName())
         return name if node is self._logic.segmentationNode else f"{name} ({node.GetName()})"
-
-    @contextmanager
-    def _showing(self) -> Iterator[None]:
-        was, self._isShowing = self._isShowing, True
-        try:
-            yield
-        finally:
-            self._isShowing = was

@@ -66,13 +66,10 @@ class Parameters:
     segmentation = Node()
     region = Node()
     segmentId = Value("", str)
-    positive = Value(default=True, read=_bool)
     keepClicked = Value(default=False, read=_bool)
     fillHoles = Value(default=False, read=_bool)
     smoothVoxels = Value(0.0, float)
-    show3D = Value(default=False, read=_bool)
     preset = Value("fastsam3d-default", _filled)
-    device = Value("auto", _filled)
 
     def __init__(self, node: Any = None) -> None:
         self.node = node or _theNode()

@@ -8,6 +8,9 @@ from typing import Any
 
 import slicer
 
+from . import points
+from .timeline import Point
+
 
 class Placing:
     """Watches one markups node, and lets clicks in the views place points in it.
@@ -24,6 +27,7 @@ class Placing:
         self.onPoints = onPoints
         self.onMode = onMode
         self._positive = True
+        self._known: tuple[Point, ...] = ()
         self._tags: list[int] = []
         interaction = slicer.vtkMRMLInteractionNode.InteractionModeChangedEvent
         self._modes = [
@@ -36,19 +40,26 @@ class Placing:
         """Tell whether a click in a view places a point in the node."""
         return _isPlacing(self.node)
 
+    def takeNews(self) -> bool:
+        """Tell whether points are others than when this was last asked or the node last taken."""
+        if self.node is None or self.node.GetScene() is None:
+            return False
+        before, self._known = self._known, points.read(self.node, self.node)
+        return self._known != before
+
     def follow(self, node: Any, *, positive: bool) -> None:
         """Watch another node; None for none. Placing goes on in the new one, with a sign."""
         if node is self.node:
             return
-        wasOn = _isPlacing(self.node) or _isPlacing(
-            node
-        )  # Slicer makes new markups the active ones
+        # Slicer makes new markups the active ones
+        wasOn = _isPlacing(self.node) or _isPlacing(node)
         self._forget()
         self.node = node
         if node is None:
             if wasOn:
                 _leave()
             return
+        self.takeNews()
         kind = slicer.vtkMRMLMarkupsNode
         for event, handler in (
             (kind.PointAddedEvent, self._added),

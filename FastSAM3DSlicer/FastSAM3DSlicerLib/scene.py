@@ -13,6 +13,7 @@ import vtk
 from numpy.typing import NDArray
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from . import foreground
 from .errors import UserError
 from .timeline import Box, Place
 
@@ -111,14 +112,22 @@ def centreOf(volumeNode: Any, voxelKji: tuple[int, int, int]) -> Place:
     return worldOf(volumeNode, (float(right), float(anterior), float(superior)))
 
 
-def regionOf(roiNode: Any, volumeNode: Any) -> Box:
+def isPlaced(roiNode: Any) -> bool:
+    """Tell whether a markups ROI is anywhere yet: it has no size until it is placed."""
+    return bool(min(roiNode.GetSize()) > 0)
+
+
+def regionOf(roiNode: Any, volumeNode: Any) -> Box | None:
     """Return the smallest box of a volume that holds the voxel centres in a markups ROI.
 
-    A ROI that is oblique to the volume gives the box round it.
+    A ROI that is oblique to the volume gives the box round it. None stands for the whole volume,
+    and for that of a ROI that is not placed yet.
 
     Raises:
         UserError: the ROI holds no voxel of the volume.
     """
+    if not isPlaced(roiNode):
+        return None
     grid = gridOf(volumeNode)
     rasToIjk = np.linalg.inv(grid.ijkToRas)
     corners = [carried(corner, roiNode, volumeNode) for corner in _cornersOf(roiNode)]
@@ -131,7 +140,7 @@ def regionOf(roiNode: Any, volumeNode: Any) -> Box:
             "move it over the volume, or choose none."
         )
     k, j, i = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return k, j, i
+    return None if (k, j, i) == grid.whole else (k, j, i)
 
 
 def matrixBetween(source: Any, target: Any) -> Matrix | None:
@@ -157,7 +166,7 @@ def carried(point: Place, source: Any, target: Any) -> Place:
 
 
 def showOverlay(volumeNode: Any, values: NDArray[np.float32], box: Box) -> Any:
-    """Show values from 0, clear, to 1 in colour over a volume, in every slice view.
+    """Show values from 0, clear, to 1 in colour over a volume, in the slice views that show it.
 
     Args:
         volumeNode: the volume that they belong to.
@@ -177,16 +186,16 @@ def showOverlay(volumeNode: Any, values: NDArray[np.float32], box: Box) -> Any:
     node.SetIJKToRASMatrix(matrixOfArray(toRas))
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     node.SetAndObserveImageData(image)
-    _setForeground(node.GetID(), _OPACITY)
+    foreground.lend(node, volumeNode, _OPACITY)
     return node
 
 
 def hideOverlay(volumeNode: Any) -> None:
-    """Remove the overlay over a volume, if there is one."""
+    """Remove the overlay over a volume, if there is one; views show what they showed before."""
     if (node := overlayOf(volumeNode)) is not None:
-        _setForeground(None, 0.0, only=node.GetID())
-        slicer.mrmlScene.RemoveNode(node.GetDisplayNode())
-        slicer.mrmlScene.RemoveNode(node)
+        display = node.GetDisplayNode()
+        slicer.mrmlScene.RemoveNode(node)  # first: a view would make it another display
+        slicer.mrmlScene.RemoveNode(display)
 
 
 def overlayOf(volumeNode: Any) -> Any:
@@ -221,6 +230,7 @@ def _newOverlay(volumeNode: Any) -> Any:
     node.SetNodeReferenceID(OVERLAY, volumeNode.GetID())
     node.SetSaveWithScene(False)
     node.SetHideFromEditors(True)
+    foreground.giveBackWhenRemoved(node)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetSaveWithScene(False)
@@ -230,10 +240,3 @@ def _newOverlay(volumeNode: Any) -> Any:
     display.SetThreshold(_FAINT, 1.0)
     display.ApplyThresholdOn()
     return node
-
-
-def _setForeground(volumeId: str | None, opacity: float, only: str | None = None) -> None:
-    for view in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if only is None or view.GetForegroundVolumeID() == only:
-            view.SetForegroundVolumeID(volumeId)
-            view.SetForegroundOpacity(opacity)

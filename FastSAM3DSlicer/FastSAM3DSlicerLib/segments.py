@@ -30,6 +30,8 @@ from .timeline import Box, Mask
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
+COPY_IT = "press Next, and copy it into the new segment under Options, Start from"
+"""What to do with a segment of another grid."""
 
 
 def newSegmentation(volumeNode: Any) -> Any:
@@ -81,6 +83,34 @@ def hasSegment(segmentationNode: Any, segmentId: str) -> bool:
     )
 
 
+def requireGrid(
+    segmentationNode: Any, segmentId: str, volumeNode: Any, advice: str = COPY_IT
+) -> None:
+    """Make sure that a segment holds nothing, or voxels that are counted as a volume's are.
+
+    Those of another grid could only be brought to the volume's by losing some of them.
+
+    Args:
+        segmentationNode: fit for the volume.
+        segmentId: the segment that is to be changed.
+        volumeNode: whose voxels are to be written.
+        advice: what the user can do instead.
+
+    Raises:
+        UserError: it holds voxels of another grid.
+    """
+    image = _imageOf(segmentationNode, segmentId)
+    toRas = _toSegmentation(segmentationNode, volumeNode) @ gridOf(volumeNode).ijkToRas
+    if image is None or image.IsEmpty() or offsetOf(image, toRas) is not None:
+        return
+    if not isEmpty(segmentationNode, segmentId):
+        name = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
+        raise UserError(
+            f"The segment {name!r} lies on another grid than {volumeNode.GetName()!r}, and a "
+            f"change would cost it voxels: {advice}."
+        )
+
+
 def isEmpty(segmentationNode: Any, segmentId: str) -> bool:
     """Tell whether a segment holds no voxel and no surface."""
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
@@ -117,9 +147,13 @@ def writeMask(
         volumeNode: whose grid the box counts on.
         box: part of the volume.
         values: (k, j, i) of the box.
+
+    Raises:
+        UserError: it holds voxels of another grid, see `requireGrid`.
     """
     if not values.size:
         return
+    requireGrid(segmentationNode, segmentId, volumeNode)
     part = _voxelsOf(segmentationNode, segmentId, volumeNode, box)
     np.multiply(values, _labelOf(segmentationNode, segmentId), out=part, casting="unsafe")
     _announce(segmentationNode, segmentId)

@@ -4,7 +4,7 @@ from typing import Any
 
 from . import wording
 from .language import tr as _
-from .logic import Status
+from .status import Status
 
 REST, BUSY = 0, 1
 STEPS = 1000

@@ -1,28 +1,32 @@
-"""One step after another on the segment in use: predict on the worker's thread, then write.
+"""One step after another on segments: predict on the worker's thread, then write.
 
-The nodes are only touched by the caller's thread. While it waits it lets events through; a step
-that comes then makes the one under way stale, and the latest wins.
+The nodes are only touched by the caller's thread. While it waits it lets events through. A step
+that comes then on the same segment makes the one under way stale, and the latest wins; one on
+another segment waits, so that what was clicked is complete before it is left.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from . import points, scene
-from .binding import Binding
+from . import points, scene, segments
+from .binding import Binding, Key, Target
 from .editing import Editing
 from .errors import UserError
 from .network import Engine, explained
-from .prediction import Options, Prediction
+from .prediction import Network, Options, Prediction
 from .timeline import Painted, Point, Start, Timeline, newPoints, pointsIn, withPoints
+from .turns import Turns
 from .worker import Stale, Ticket, Worker
 
 T = TypeVar("T")
 Step = Callable[[Timeline], Timeline]
 """Says what is to be, given what was done so far."""
 
+BUSY = "Something else is under way: wait for it, or cancel it."
 CANCELLED = "Cancelled: the segment is as it was."
 IMAGE_CHANGED = "The image has changed: the segment is kept, and clicks see the new image."
 
@@ -32,7 +36,8 @@ class Steps:
 
     Attributes:
         options: of the clicks.
-        onWritten: called when a step is complete, with the prediction and the segment's voxels.
+        onWritten: called when a step on the segment in use is complete, with the prediction and
+            the segment's voxels.
         onMessage: called with what else a user should be told.
     """
 
@@ -41,83 +46,101 @@ class Steps:
         self.onWritten: Callable[[Prediction, int], None] = lambda prediction, voxels: None
         self.onMessage: Callable[[str], None] = lambda message: None
         self._nodes, self._engine, self._worker = nodes, engine, worker
-        self._timelines: dict[tuple[str, str], Timeline] = {}
+        self._turns = Turns(worker)
+        self._timelines: dict[Key, Timeline] = {}
         self._prediction: Prediction | None = None
         self._image: tuple[Any, ...] = ()
         self._editing: Editing | None = None
-        self._waiting: Step | None = None
-        self._isActing = False
         self._isWritingPoints = False
-        self._isCancelled = False
 
     @property
     def isActing(self) -> bool:
-        """Tell whether a step is under way."""
-        return self._isActing
+        """Tell whether a step, a question or the loading of the network is under way."""
+        return self._turns.isActing
+
+    @property
+    def isStepping(self) -> bool:
+        """Tell whether a step on the segment in use is under way or waits."""
+        return self._turns.isAbout(self._nodes.key)
 
     @property
     def hasBegun(self) -> bool:
-        """Tell whether the segment in use was worked on."""
-        return self._editing is not None
+        """Tell whether the segment in use is the one that was worked on last."""
+        return self._editing is not None and self._editing.isOf(*self._nodes.target.segment)
 
     def act(self, step: Step) -> None:
-        """Do a step, or make it the next one if called from within another.
+        """Do a step on the segment in use, or let it wait if called from within another.
 
         Raises:
             UserError: it cannot be done; segment and points are as they were.
         """
-        self._waiting = step
-        if self._isActing:
-            self._worker.supersede()
-            return
-        self._isActing = True
-        try:
-            while self._waiting is not None:
-                step, self._waiting = self._waiting, None
-                self._attempt(step)
-        finally:
-            self._isActing = False
+        self._take(self._target(), step)
 
-    def follow(self) -> None:
-        """Make the segment follow its control points."""
+    def follow(self, *then: Step) -> None:
+        """Make the segment follow its control points, then do other steps.
+
+        Raises:
+            UserError: it cannot be done; segment and points are as they were.
+        """
         if not self._isWritingPoints:
-            self.act(self._followed)
+            target = self._target()
+            self._take(target, lambda timeline: _followed(target, timeline), *then)
 
-    def cancel(self) -> None:
-        """Leave off the step under way; segment and points stay as they were."""
-        self._leaveOff()
-        self._isCancelled = self._isActing
+    def cancel(self, key: Key | None = None) -> None:
+        """Leave off what is under way or waits, on one segment or all; they stay as they were."""
+        isAny = self.isActing and (key is None or self._turns.isAbout(key))
+        self._drop(key)
+        if isAny:
+            self.onMessage(CANCELLED)
 
-    def leave(self) -> None:
-        """Stop working on the segment in use; its timeline is kept."""
-        self._leaveOff()
-        self._editing = None
-
-    def forget(self, key: tuple[str, str] | None = None) -> None:
+    def forget(self, key: Key | None = None) -> None:
         """Drop the timeline of one segment, or everything about all."""
-        self.leave()
+        self._turns.drop(key)
+        self._editing = None
         if key is None:
             self._timelines.clear()
             self._prediction = None
         else:
             self._timelines.pop(key, None)
 
-    def ask(self, question: Callable[[Prediction, Ticket], T]) -> T:
+    def ask(self, question: Callable[[Prediction, Ticket], T]) -> T | None:
         """Ask something of the segment's prediction, on the thread.
 
+        Returns:
+            The answer; None if it was cancelled, or something newer took its place.
+
         Raises:
-            UserError: another step is under way, or there is nothing to ask.
+            UserError: something else is under way, or there is nothing to ask.
         """
-        if self._isActing:
-            raise UserError("A prediction is under way: wait for it, or cancel it.")
-        self._isActing = True
-        try:
-            prediction = self._ready()
-            return self._worker.run(lambda ticket: question(prediction, ticket))
-        except Stale:
-            raise UserError(CANCELLED) from None
-        finally:
-            self._isActing = False
+        if self.isActing:
+            raise UserError(BUSY)
+        target = self._target()
+        with self._turns.turn(target, isYielding=True):
+            try:
+                prediction, _ = self._ready(target)
+                answer = self._run(target, lambda ticket: question(prediction, ticket))
+            except Stale:
+                return None
+            return answer if target.segment == self._nodes.target.segment else None
+
+    def warmUp(self, remark: Callable[[str], str]) -> None:
+        """Load the network; steps that come meanwhile are done after it.
+
+        Args:
+            remark: given where it is, returns what is to be said once about it, or "".
+
+        Raises:
+            UserError, OSError: it cannot be loaded.
+        """
+        with self._turns.turn():
+            try:
+                self._load()
+            except Stale:
+                return
+            except Exception:
+                self._drop()  # it would be tried again for each
+                raise
+            self._engine.note = remark(self._engine.place)
 
     @contextmanager
     def writingPoints(self) -> Iterator[None]:
@@ -128,79 +151,107 @@ class Steps:
         finally:
             self._isWritingPoints = was
 
-    def _leaveOff(self) -> None:
-        self._isCancelled = False
-        if self._isActing:
-            self._waiting = None
-            self._worker.supersede()
-
-    def _attempt(self, step: Step) -> None:
-        key, self._isCancelled = self._nodes.key, False
+    def _target(self) -> Target:
         try:
-            self._perform(step)
-        except Stale:
-            if self._isCancelled and key == self._nodes.key:
-                self._restorePoints()
-                self.onMessage(CANCELLED)
-        except Exception as error:
-            if self._engine.retreat(error):
-                self._prediction = None
-                self._waiting = self._waiting or step
+            self._nodes.prepare()
+        except UserError:
+            self._restorePoints(self._nodes.target)
+            raise
+        target = self._nodes.target
+        if target.key not in self._timelines:
+            self._timelines[target.key] = Timeline.ofPoints(self._nodes.firstPoints())
+        return target
+
+    def _take(self, target: Target, *steps: Step) -> None:
+        self._turns.take(target, partial(self._attempt, target, steps))
+
+    def _drop(self, key: Key | None = None) -> None:
+        for target in self._turns.drop(key):
+            self._restorePoints(target)
+
+    def _attempt(self, target: Target, steps: Sequence[Step]) -> None:
+        """Do steps, each of which is complete on its own."""
+        for count, step in enumerate(steps):
+            try:
+                isDone = self._perform(target, step)
+            except Stale:
                 return
-            self._restorePoints()
-            raise explained(error) from error
+            except Exception as error:
+                if not self._engine.retreat(error):
+                    self._restorePoints(target)
+                    raise explained(error) from error
+                self._prediction, isDone = None, False
+            if not isDone:
+                self._turns.again(target, partial(self._attempt, target, steps[count:]))
+                return
 
-    def _perform(self, step: Step) -> None:
-        prediction = self._ready()
-        editing, key = self._editing, self._nodes.key
-        assert editing is not None
+    def _perform(self, target: Target, step: Step) -> bool:
+        """Do a step; return False if what it is about has changed meanwhile."""
+        if target.isThere:
+            segments.requireGrid(target.segmentationNode, target.segmentId, target.volumeNode)
+        prediction, editing = self._ready(target)
         if (painted := editing.takePainted()) is not None:
-            before = self._timelines[key]
-            self._timelines[key] = before.done((*before.now, painted))
-        wanted, options = step(self._timelines[key]), self.options
-        self._worker.run(lambda ticket: prediction.goto(wanted.now, options, ticket.check))
-        if editing.isTouched:  # painted while the network was at work
-            self._waiting = self._waiting or step
-            return
-        self._timelines[key] = wanted
+            before = self._timelines[target.key]
+            self._timelines[target.key] = before.done((*before.now, painted))
+        wanted, options = step(self._timelines[target.key]), self.options
+        self._run(target, lambda ticket: prediction.goto(wanted.now, options, ticket.check))
+        shape = scene.gridOf(target.volumeNode).shapeKji
+        if editing.isTouched or prediction.mask.shape != shape:
+            return False
         editing.write(prediction.mask, prediction.takeChanged())
-        self._showPoints(pointsIn(wanted.now))
-        self.onWritten(prediction, int(np.count_nonzero(editing.held)))
+        self._timelines[target.key] = wanted
+        self._showPoints(target, pointsIn(wanted.now))
+        if target.segment == self._nodes.target.segment:
+            self.onWritten(prediction, int(np.count_nonzero(editing.held)))
+        return True
 
-    def _followed(self, timeline: Timeline) -> Timeline:
-        there = points.read(self._nodes.pointsNode, self._nodes.volumeNode)
-        return timeline.done(withPoints(timeline.now, there))
+    def _run(self, target: Target, work: Callable[[Ticket], T]) -> T:
+        """Do some work for a target on the thread.
 
-    def _ready(self) -> Prediction:
-        """Return a prediction that is where the segment in use was left."""
-        self._nodes.prepare()
-        prediction = self._opened()
-        nodes = self._nodes.volumeNode, self._nodes.segmentationNode, self._nodes.segmentId
-        if self._editing is None or not self._editing.isOf(*nodes):
-            self._editing = self._resumed(prediction, Editing(*nodes))
-        return prediction
+        Raises:
+            Stale: nobody waits for it any more, or what it is for has left the scene.
+        """
+        result = self._worker.run(work)
+        if not target.isThere:
+            raise Stale
+        return result
 
-    def _opened(self) -> Prediction:
-        volumeNode = self._nodes.volumeNode
+    def _load(self) -> Network:
+        return self._worker.run(lambda ticket: self._engine.network(), toItsEnd=False)
+
+    def _ready(self, target: Target) -> tuple[Prediction, Editing]:
+        """Return a prediction that is where the segment was left."""
+        prediction = self._opened(target)
+        if self._editing is None or not self._editing.isOf(*target.segment):
+            self._editing = None  # while it is not known to fit the prediction
+            self._editing = self._resumed(target, prediction)
+        return prediction, self._editing
+
+    def _opened(self, target: Target) -> Prediction:
+        if not target.isThere:
+            raise Stale
+        volumeNode = target.volumeNode
         image = (volumeNode.GetID(), *scene.stampOf(volumeNode))
         if self._prediction is None or image != self._image or self._engine.isOther:
             array, toRas = scene.imageArray(volumeNode), scene.gridOf(volumeNode).ijkToRas
-            network = self._worker.run(lambda ticket: self._engine.network())
+            network = self._load()
+            if not target.isThere:
+                raise Stale
             if self._prediction is not None and image[0] == self._image[0] != image:
                 self._engine.note = IMAGE_CHANGED
             self._prediction = Prediction(network, array, toRas)
             self._image, self._editing = image, None
         return self._prediction
 
-    def _resumed(self, prediction: Prediction, editing: Editing) -> Editing:
+    def _resumed(self, target: Target, prediction: Prediction) -> Editing:
         """Replay what was done to a segment; what differs then was painted meanwhile."""
-        key, options = self._nodes.key, self.options
-        timeline = self._timelines.setdefault(key, Timeline.ofPoints(self._nodes.firstPoints()))
+        editing = Editing(*target.segment)
+        timeline, options = self._timelines[target.key], self.options
         prediction.clear()
         try:
-            self._worker.run(lambda ticket: prediction.goto(timeline.now, options, ticket.check))
+            self._run(target, lambda ticket: prediction.goto(timeline.now, options, ticket.check))
         except UserError:  # a point lies outside what is the volume now
-            self._dropPoints(pointsIn(timeline.now))
+            self._dropPoints(target, pointsIn(timeline.now))
             timeline = Timeline()
             prediction.clear()
         if (timeline.now or editing.held.any()) and not np.array_equal(
@@ -209,22 +260,27 @@ class Steps:
             timeline = _met(timeline, prediction, editing)
             prediction.goto(timeline.now, options)
         prediction.takeChanged()
-        self._timelines[key] = timeline
+        self._timelines[target.key] = timeline
         return editing
 
-    def _dropPoints(self, old: tuple[Point, ...]) -> None:
-        there = points.read(self._nodes.pointsNode, self._nodes.volumeNode)
-        self._showPoints(newPoints(there, old))
+    def _dropPoints(self, target: Target, old: tuple[Point, ...]) -> None:
+        there = points.read(target.pointsNode, target.volumeNode)
+        self._showPoints(target, newPoints(there, old))
 
-    def _restorePoints(self) -> None:
-        timeline = self._timelines.get(self._nodes.key)
+    def _restorePoints(self, target: Target) -> None:
+        timeline = self._timelines.get(target.key)
         if timeline is not None:
-            self._showPoints(pointsIn(timeline.now))
+            self._showPoints(target, pointsIn(timeline.now))
 
-    def _showPoints(self, wanted: tuple[Point, ...]) -> None:
-        if self._nodes.pointsNode is not None and self._nodes.volumeNode is not None:
+    def _showPoints(self, target: Target, wanted: tuple[Point, ...]) -> None:
+        if target.isThere:
             with self.writingPoints():
-                points.write(self._nodes.pointsNode, self._nodes.volumeNode, wanted)
+                points.write(target.pointsNode, target.volumeNode, wanted)
+
+
+def _followed(target: Target, timeline: Timeline) -> Timeline:
+    there = points.read(target.pointsNode, target.volumeNode)
+    return timeline.done(withPoints(timeline.now, there))
 
 
 def _met(timeline: Timeline, prediction: Prediction, editing: Editing) -> Timeline:

@@ -1,4 +1,4 @@
-"""The weights there are: what can be said of them, fetched in a process of its own, removed."""
+"""The weights there are: what can be said of them; fetched, taken from a file, removed."""
 
 import os
 import shutil
@@ -9,11 +9,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from . import install
 from .errors import UserError
 from .language import tr as _
 
 STEP_S = 0.05
-CODE = "import sys; from fastsam3d import store; store.get(sys.argv[1], trust_first_use=True)"
+GRACE_S = 2.0
+"""How long a process may take to tidy up before it is killed."""
+SCRIPT = Path(__file__).with_name("storekeeper.py")
+"""What changes the store, in a process of its own."""
 
 Progress = Callable[[float | None], bool]
 """Called with the share that has arrived, None if unknown; returns whether to go on."""
@@ -110,26 +114,82 @@ def fetch(name: str, progress: Progress) -> bool:
     Raises:
         UserError: they could not be fetched, or are not what they should be.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(
-            [_python(), "-c", CODE, name],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
+    return _apart(("get", name), progress, lambda: _share(name))
+
+
+def take(name: str, path: Path, progress: Progress) -> bool:
+    """Check a file that was got by other means, and copy it: all of it, or nothing.
+
+    Args:
+        name: of the weights that it should hold.
+        path: a .pth, .pt or .safetensors file.
+        progress: called in short steps, the share unknown; the window lives by it.
+
+    Returns:
+        Whether they are here: False if it was left off.
+
+    Raises:
+        UserError: it cannot be read, or is not what it should be.
+    """
+    if install.missing():
+        raise UserError(
+            _("The file is checked with PyTorch: install it first, with the button above.")
         )
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(
+            _("{path} cannot be read ({error}): choose another file.").format(
+                path=path, error=error.strerror
+            )
+        ) from error
+    try:
+        return _apart(("import", name, str(path)), progress, lambda: None)
+    finally:
+        _sweep(name)
+
+
+def _apart(
+    arguments: tuple[str, ...], progress: Progress, share: Callable[[], float | None]
+) -> bool:
+    """Run the script; return whether it came to its end, False if it was left off."""
+    with tempfile.TemporaryDirectory(prefix="fastsam3d-", ignore_cleanup_errors=True) as folder:
+        wanted, log = Path(folder, "wanted"), Path(folder, "log.txt")
+        wanted.touch()
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [_python(), "-P", str(SCRIPT), str(wanted), *arguments],
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+            )
         try:
             while process.poll() is None:
-                if not progress(_share(name)):
+                if not progress(share()):
                     return False
                 time.sleep(STEP_S)
         finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            wanted.unlink()
+            _end(process)
         if process.returncode:
-            log.seek(0)
-            raise UserError(_reason(log.read()))
+            raise UserError(_reason(log.read_text(encoding="utf-8", errors="replace")))
     return True
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _sweep(name: str) -> None:
+    """Delete what a process that had to be killed has copied."""
+    from fastsam3d import registry, store
+
+    for copy in (store.folder() / ".partial").glob(f"copy-*-{registry.find(name).file}"):
+        copy.unlink(missing_ok=True)
 
 
 def _python() -> str:
@@ -157,6 +217,6 @@ def _share(name: str) -> float | None:
 def _reason(said: str) -> str:
     """Return the last thing that a process said, without the name of its exception."""
     lines = [line for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else _("The download ended without a word")
+    last = lines[-1] if lines else _("It ended without a word")
     kind, colon, message = last.partition(": ")
     return message if colon and kind.endswith("Error") else last

@@ -1,10 +1,12 @@
-"""The panel's list of weights: where they come from, under which licence; fetched and removed."""
+"""The panel's list of weights: their source and licence; fetched, taken from a file, removed."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import slicer
 
-from . import weights
+from . import install, weights
 from .errors import UserError
 from .language import tr as _
 from .logic import FastSAM3DSlicerLogic
@@ -23,10 +25,15 @@ class WeightsPanel:
     def __init__(self, ui: Any, logic: FastSAM3DSlicerLogic, status: StatusPanel) -> None:
         self._ui, self._logic, self._status = ui, logic, status
         self._isShowing = False
+        self._isFetching = False
         self._isWanted = False
+        self._isGone = False
+        ui.importPath.hide()
         ui.weightsBox.addItems(weights.names())
         ui.weightsBox.connect("currentIndexChanged(int)", self._chosen)
+        ui.weightsBox.connect("destroyed()", self._forget)
         ui.downloadButton.connect("clicked(bool)", self._download)
+        ui.importButton.connect("clicked(bool)", self._import)
         ui.removeButton.connect("clicked(bool)", self._remove)
 
     @property
@@ -36,8 +43,8 @@ class WeightsPanel:
 
     @property
     def isFetching(self) -> bool:
-        """Tell whether a download is under way."""
-        return self._isWanted
+        """Tell whether weights are on their way."""
+        return self._isFetching
 
     def show(self) -> None:
         """Use what the scene remembers, or the default where that is not here; and show it."""
@@ -50,54 +57,90 @@ class WeightsPanel:
         self._describe()
 
     def cancel(self) -> None:
-        """Leave off a download; what has arrived is kept."""
+        """Leave off a download or a copy; what has arrived of a download is kept."""
         self._isWanted = False
+
+    def _forget(self) -> None:
+        self._isGone = True
+        self.cancel()
 
     def _describe(self) -> None:
         ui, name = self._ui, self.name
         ui.sourceLabel.text = weights.source(name)
         ui.licenceLabel.text = weights.licence(name)
         ui.sizeLabel.text = weights.size(name)
-        ui.downloadButton.enabled = not weights.isHere(name) and not self._isWanted
-        ui.removeButton.enabled = weights.isRemovable(name) and not self._isWanted
+        isFree = not self._isFetching
+        ui.downloadButton.enabled = isFree and not weights.isHere(name)
+        ui.importButton.enabled = isFree and not weights.isHere(name)
+        ui.removeButton.enabled = isFree and weights.isRemovable(name)
 
     def _chosen(self) -> None:
         if self._isShowing:
             return
         if weights.isHere(self.name):
-            self._use(self.name)
+            self._status.say(self._use(self.name))
         else:
             self._status.say(
-                _("{name}: press Download to use these weights.").format(name=self.name)
+                _("{name}: press Download, or import its file, to use these weights.").format(
+                    name=self.name
+                )
             )
         self._describe()
 
-    def _use(self, name: str) -> None:
+    def _use(self, name: str) -> str:
         Parameters().preset = self._logic.engine.preset = name
-        self._status.say(_("{name}: used from the next click on.").format(name=name))
+        return _("{name}: used from the next click on.").format(name=name)
 
     def _download(self) -> None:
         name = self.name
-        if weights.isUnknown(name) and not slicer.util.confirmOkCancelDisplay(
-            UNKNOWN.format(name=name)
-        ):
-            return
-        self._isWanted = True
+        if self._isAllowed(name):
+            self._status.say(_("{name}: downloading. You can go on working.").format(name=name))
+            self._bring(name, lambda: self._fetch(name))
+
+    def _fetch(self, name: str) -> bool:
+        install.installDownloader(self._status.say)
+        return weights.fetch(name, self._progress)
+
+    def _import(self) -> None:
+        self._ui.importPath.setCurrentPath("")
+        self._ui.importPath.browse()
+        name, path = self.name, Path(self._ui.importPath.currentPath)
+        if path.name and self._isAllowed(name):
+            self._status.say(_("{name}: checking {file}.").format(name=name, file=path.name))
+            self._bring(name, lambda: weights.take(name, path, self._progress))
+
+    def _isAllowed(self, name: str) -> bool:
+        """Tell whether weights may be brought here now; ask if nobody vouches for their file."""
+        if self._logic.isBusy:  # what is under way could not go on before they are here
+            self._status.say(_("Wait until the mask is there, then press again."))
+            return False
+        text = UNKNOWN.format(name=name)
+        return not weights.isUnknown(name) or bool(slicer.util.confirmOkCancelDisplay(text))
+
+    def _bring(self, name: str, work: Callable[[], bool]) -> None:
+        """Get weights while the window lives: panel, scene and choice may be others after it."""
+        self._isFetching = self._isWanted = True
         self._describe()
-        self._status.say(_("{name}: downloading. You can go on working.").format(name=name))
+        slicer.app.connect("lastWindowClosed()", self.cancel)
         try:
-            if weights.fetch(name, self._progress):
-                self._use(name)
-            else:
-                self._status.say(
-                    _("{name}: left off; the next download goes on.").format(name=name)
-                )
+            said = self._outcome(name, work)
         except UserError as error:
-            self._status.say(str(error))
+            said = str(error)
         finally:
-            self._isWanted = False
-            self._status.rest()
-            self._describe()
+            self._isFetching = self._isWanted = False
+            slicer.app.disconnect("lastWindowClosed()", self.cancel)
+            if not self._isGone:
+                self._status.rest()
+                self._describe()
+        if not self._isGone:
+            self._status.say(said)
+
+    def _outcome(self, name: str, work: Callable[[], bool]) -> str:
+        if not work() or not self._isWanted:
+            return _("{name}: left off.").format(name=name)
+        if name != self.name:
+            return _("{name}: here now; choose it in the list to use it.").format(name=name)
+        return self._use(name)
 
     def _progress(self, share: float | None) -> bool:
         self._status.begin(share)

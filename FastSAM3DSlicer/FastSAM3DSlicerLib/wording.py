@@ -1,7 +1,7 @@
 """What the panel says about a segment, in the user's language."""
 
 from .language import tr as _
-from .logic import Status
+from .status import Status
 
 SEPARATOR = " · "
 NO_BREAK = "\N{NO-BREAK SPACE}"

@@ -82,11 +82,16 @@ class Worker:
         return self._waiting
 
     def supersede(self) -> None:
-        """Make the work under way stale; `run` raises Stale once it has come to its end."""
+        """Make the work under way stale; `run` raises Stale."""
         self.generation += 1
 
-    def run(self, work: Callable[[Ticket], T]) -> T:
+    def run(self, work: Callable[[Ticket], T], *, toItsEnd: bool = True) -> T:
         """Do some work on the thread, pump until it is over, and return its result.
+
+        Args:
+            work: what to do.
+            toItsEnd: wait for its end even if it was superseded; otherwise it is left to itself,
+                and what comes next begins after it.
 
         Raises:
             Stale: it was superseded meanwhile, even if it came to a result.
@@ -99,7 +104,7 @@ class Worker:
         try:
             self._start()
             self._jobs.put(job)
-            self._wait(job)
+            self._wait(job, toItsEnd=toItsEnd)
         finally:
             self._waiting = False
         if job.ticket.isStale:
@@ -122,9 +127,9 @@ class Worker:
             self._thread = threading.Thread(target=self._work, name="FastSAM3D", daemon=True)
             self._thread.start()
 
-    def _wait(self, job: _Job) -> None:
+    def _wait(self, job: _Job, *, toItsEnd: bool) -> None:
         began = perf_counter()
-        while not job.done.wait(STEP_S):
+        while not job.done.wait(STEP_S) and (toItsEnd or not job.ticket.isStale):
             self.pump(perf_counter() - began)
 
     def _work(self) -> None:

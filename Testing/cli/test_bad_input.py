@@ -69,39 +69,38 @@ def test_voxels_that_are_no_numbers_are_refused_in_every_format(
     assert_refused(result, tmp_path, [path], "1 NaN or infinite")
 
 
+POINT = ["--point", "-10,0,30"]
+MAP = [*POINT, "--uncertainty-map"]
+
 BAD_ARGUMENTS = {
     "a point outside": (["--point", "500,0,30"], "lies outside the volume"),
     "only exclude points": (["--point", "-10,0,30,out"], "only exclude points"),
     "no points": ([], "no points"),
     "a point that is no number": (["--point", "-10,x,30"], "not three numbers"),
     "a points file that is not there": (["--points", "nowhere.json"], "no points file"),
+    "voxels in another order": (
+        ["--point", "12,30,33", "--coordinates", "ijk"],
+        "was it meant as k,j,i?",
+    ),
+    "a voxel outside": (
+        ["--point", "99,30,3", "--coordinates", "ijk"],
+        "Voxel 99,30,3 (i,j,k) lies outside the volume (36 x 40 x 24 voxels); check it",
+    ),
     "unknown coordinates": (["--point", "1,2,3", "--coordinates", "xyz"], "'xyz'"),
     "both kinds of points": (["--point", "1,2,3", "--points", "a.json"], "one of the two"),
-    "a region outside": (["--point", "-10,0,30", "--roi", "900,0,0,910,1,1"], "no voxel"),
-    "a spacing of nothing": (["--point", "-10,0,30", "--spacing", "0"], "0.1 to 20"),
-    "a surface that cannot be rounded so": (
-        ["--point", "-10,0,30", "--smooth", "-1"],
-        "expected 0 to 10",
-    ),
-    "a smoothing that is no number": (["--point", "-10,0,30", "--smooth", "nan"], "0 to 10"),
+    "a region outside": ([*POINT, "--roi", "900,0,0,910,1,1"], "no voxel"),
+    "a spacing of nothing": ([*POINT, "--spacing", "0"], "0.1 to 20"),
+    "a surface that cannot be rounded so": ([*POINT, "--smooth", "-1"], "expected 0 to 10"),
+    "a smoothing that is no number": ([*POINT, "--smooth", "nan"], "0 to 10"),
     "a mask to go on from that is not there": (
-        ["--point", "-10,0,30", "--start-from", "nowhere.nii.gz"],
+        [*POINT, "--start-from", "nowhere.nii.gz"],
         "no file or folder nowhere.nii.gz",
     ),
-    "a map of another kind": (
-        ["--point", "-10,0,30", "--uncertainty-map", "a.png"],
-        ".nii.gz or .nrrd",
-    ),
-    "a map named as a segmentation": (
-        ["--point", "-10,0,30", "--uncertainty-map", "a.seg.nrrd"],
-        "a map is no segmentation",
-    ),
-    "a map where nothing can be written": (
-        ["--point", "-10,0,30", "--uncertainty-map", "nowhere/a.nrrd"],
-        "Cannot write nowhere/a.nrrd",
-    ),
-    "a series of a file": (["--point", "-10,0,30", "--series", "1"], "folder of DICOM files"),
-    "a picture of another kind": (["--point", "-10,0,30", "--preview", "a.gif"], ".png"),
+    "a map of another kind": ([*MAP, "a.png"], ".nii.gz or .nrrd"),
+    "a map named as a segmentation": ([*MAP, "a.seg.nrrd"], "a map is no segmentation"),
+    "a map where nothing can be written": ([*MAP, "nowhere/a.nrrd"], "Cannot write nowhere/a.nrrd"),
+    "a series of a file": ([*POINT, "--series", "1"], "folder of DICOM files"),
+    "a picture of another kind": ([*POINT, "--preview", "a.gif"], ".png"),
 }
 
 
@@ -112,6 +111,17 @@ def test_bad_arguments_are_told_in_one_sentence_and_nothing_is_written(
     before = sorted(tmp_path.iterdir())
     result = run("segment", image, *arguments, "-o", tmp_path / "m.nii.gz")
     assert_refused(result, tmp_path, before, told)
+    assert network == []
+
+
+@pytest.mark.parametrize("content", ['{"objects": []}', '{"objects": [{"points": []}]}'])
+def test_a_points_file_without_points_is_named(
+    run, network, assert_refused, image, tmp_path, content
+):
+    points = tmp_path / "points.json"
+    points.write_text(content)
+    result = run("segment", image, "--points", points, "-o", tmp_path / "m.nii.gz")
+    assert_refused(result, tmp_path, [points, image], f"There are no points in {points}")
     assert network == []
 
 

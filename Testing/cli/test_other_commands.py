@@ -9,6 +9,38 @@ import pytest
 import SimpleITK as sitk
 
 import fastsam3d
+from fastsam3d import classical
+from fastsam3d.phantom import make_phantom
+
+LENGTHS = {
+    "none": ([], "Training needs a length: give --steps"),
+    "two": (["--steps", "2", "--seconds", "3"], "Got both 2 steps and 3 seconds"),
+    "no steps": (["--steps", "0"], "0 steps; give more than 0"),
+    "less than no seconds": (["--seconds", "-1"], "-1 seconds; give more than 0"),
+}
+
+
+class Fixed:
+    """A tool that always finds an organ of the phantom, or never finds anything."""
+
+    name = "fixed"
+
+    def __init__(self, organ, *, knows):
+        self.mask = make_phantom().organ(organ) & knows
+
+    def start(self, volume_kji, ijk_to_ras):
+        pass
+
+    def click(self, voxel_kji, *, positive):
+        return self.mask
+
+
+@pytest.mark.parametrize(("arguments", "told"), LENGTHS.values(), ids=LENGTHS)
+def test_a_training_of_no_length_is_refused_in_words(
+    run, assert_refused, tmp_path, arguments, told
+):
+    result = run("train", tmp_path / "manifest.csv", "-o", tmp_path / "out", *arguments)
+    assert_refused(result, tmp_path, [], told)
 
 
 def test_importing_the_command_line_imports_no_torch():
@@ -39,6 +71,20 @@ def test_the_demonstration_refuses_an_organ_that_is_not_there(
 ):
     result = run("demo", "--organ", "heart", "-o", tmp_path / "a.png")
     assert_refused(result, tmp_path, [], "expected one of liver")
+
+
+@pytest.mark.parametrize(("organ", "why"), [("spleen", "evenly grey"), ("stomach", "simpler")])
+def test_the_demonstration_says_why_the_other_tool_did_better_and_only_then(
+    run, network, tmp_path, monkeypatch, organ, why
+):
+    wins = iter((True, False))
+    monkeypatch.setattr(classical, "GrowFromSeeds", lambda: Fixed(organ, knows=next(wins)))
+    asked = ["demo", "--organ", organ, "--clicks", "1", "-o", tmp_path / "demo.png"]
+    code, out, _ = run(*asked)
+    assert code == 0
+    assert "Grow from seeds did better here" in out
+    assert why in out
+    assert "did better" not in run(*asked)[1]
 
 
 @pytest.mark.slow
@@ -92,6 +138,15 @@ def test_evaluate_prints_tables_and_keeps_them(run, network, manifest, tmp_path)
     assert {"report.md", "objects.csv", "report.json"} <= {
         path.name for path in (tmp_path / "out").iterdir()
     }
+
+
+def test_evaluate_sums_up_in_one_line_what_a_limit_does_not_need(run, network, manifest):
+    with manifest.open("a") as rows:
+        rows.writelines(f"B{n},scan.nii.gz,\n" for n in range(40))
+    code, out, _ = run("evaluate", manifest, "--clicks", "1", "--limit", "1")
+    assert code == 0
+    assert "40 cases with no label map; `report.json`" in out
+    assert "B7" not in out
 
 
 def test_evaluate_refuses_an_unknown_tool(run, network, assert_refused, tmp_path):

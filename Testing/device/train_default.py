@@ -25,8 +25,9 @@ from fastsam3d.lesson import click_loss, make_batch
 from fastsam3d.model import CompactNetwork
 from fastsam3d.packing import save_weights
 from fastsam3d.synthetic import Random
-from fastsam3d.train import LOG, TrainConfig, learning_rate, make_average, make_optimizer
+from fastsam3d.train import TrainConfig, learning_rate, make_average, make_optimizer
 
+LOG = "log.csv"
 WEIGHTS = "fastsam3d-default.safetensors"
 
 
@@ -53,12 +54,12 @@ def main(arguments: list[str] | None = None, network: CompactConfig | None = Non
     )
     examples = Examples(sources, options.capacity, options.fresh)
     saved = time.monotonic()
-    with open_log(options.output / LOG, state.step) as log:
-        for record in steps(state, examples, config, device, deadline, options.steps):
-            log(record)
-            if time.monotonic() - saved > options.save_seconds:
-                _save(options.output, state)
-                saved = time.monotonic()
+    log = open_log(options.output / LOG, state.step)
+    for record in steps(state, examples, config, device, deadline, options.steps):
+        log(record)
+        if time.monotonic() - saved > options.save_seconds:
+            _save(options.output, state)
+            saved = time.monotonic()
     _save(options.output, state)
     return 0
 
@@ -104,19 +105,20 @@ def steps(
         rate = learning_rate(config, state.step - first, progress)
         loss, iou = _learn(state, examples, config, device, rate)
         state.step, state.seconds = state.step + 1, time.monotonic() - started
-        yield Record(state.step, state.seconds, loss, iou, rate)
+        yield Record(state.step, state.seconds, {"loss": loss, "iou": iou}, rate)
 
 
 def _learn(
     state: State, examples: Examples, config: TrainConfig, device: torch.device, rate: float
 ) -> list[float]:
     random = Random.seeded(config.seed, state.step, device=device)
-    batch = make_batch(examples.draw(config.batch, random), config.objects, random)
+    drawn = examples.draw(config.batch, random)
+    batch = make_batch(drawn, config.objects, [random] * config.batch)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     # The cache would keep what the clicks without gradients cast, and cut off the last click's.
     with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
-        loss = click_loss(state.network, batch, config.clicks, random)
+        loss = click_loss(state.network, batch, config.clicks, [random], random)
     loss[0].backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0, error_if_nonfinite=True)
     state.optimizer.step()

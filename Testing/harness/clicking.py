@@ -74,11 +74,11 @@ def logic(network: BallNetwork, volume: Any) -> Iterator[FastSAM3DSlicerLogic]:
 
 @pytest.fixture
 def events() -> Events:
-    """What happens while `slow_logic` predicts."""
+    """What happens while a slow logic predicts."""
     return Events()
 
 
-@pytest.fixture
+@pytest.fixture(name="logic")
 def slow_logic(events: Events, volume: Any) -> Iterator[FastSAM3DSlicerLogic]:
     """A logic with a click at A that takes its time over the next ones."""
     logic = new_logic(SlowNetwork(), events)

@@ -166,6 +166,9 @@ class ctkPathLineEdit(QtWidgets.QWidget):
         """Set the path."""
         self._line.setText(path)
 
+    def browse(self) -> None:
+        """Ask for a file, in a dialogue: nobody answers here."""
+
     def _path(self) -> str:
         return self._line.text
 

@@ -10,33 +10,32 @@ from .application import Application
 ROLE, GROUP = QtGui.QPalette.ColorRole, QtGui.QPalette.ColorGroup
 
 
-def _palette(colours: dict[QtGui.QPalette.ColorRole, str], faint: str) -> QtGui.QPalette:
+COLOURED = (
+    ROLE.Window, ROLE.WindowText, ROLE.Base, ROLE.AlternateBase, ROLE.Text, ROLE.Button,
+    ROLE.ButtonText, ROLE.Highlight, ROLE.HighlightedText, ROLE.Link, ROLE.PlaceholderText,
+)  # fmt: skip
+"""What `_palette` gives a colour to, in this order."""
+FAINT = (ROLE.WindowText, ROLE.Text, ROLE.ButtonText)
+"""What looks different where it is disabled."""
+
+
+def _palette(colours: str, faint: str) -> QtGui.QPalette:
     palette = QtGui.QPalette()
-    for role, colour in colours.items():
+    for role, colour in zip(COLOURED, colours.split(), strict=True):
         palette.setColor(role, QtGui.QColor(colour))
-    for role in (ROLE.WindowText, ROLE.Text, ROLE.ButtonText):
+    for role in FAINT:
         palette.setColor(GROUP.Disabled, role, QtGui.QColor(faint))
     return palette
 
 
 LIGHT = _palette(
-    {
-        ROLE.Window: "#efefef", ROLE.WindowText: "#000000", ROLE.Base: "#ffffff",
-        ROLE.AlternateBase: "#f7f7f7", ROLE.Text: "#000000", ROLE.Button: "#efefef",
-        ROLE.ButtonText: "#000000", ROLE.Highlight: "#308cc6", ROLE.HighlightedText: "#ffffff",
-        ROLE.Link: "#0000ff", ROLE.PlaceholderText: "#808080",
-    },
-    "#a0a0a0",
-)  # fmt: skip
+    "#efefef #000000 #ffffff #f7f7f7 #000000 #efefef #000000 #308cc6 #ffffff #0000ff #808080",
+    faint="#a0a0a0",
+)
 DARK = _palette(
-    {
-        ROLE.Window: "#323232", ROLE.WindowText: "#ffffff", ROLE.Base: "#1e1e1e",
-        ROLE.AlternateBase: "#2a2a2a", ROLE.Text: "#ffffff", ROLE.Button: "#323232",
-        ROLE.ButtonText: "#ffffff", ROLE.Highlight: "#2a82da", ROLE.HighlightedText: "#ffffff",
-        ROLE.Link: "#6cb2ff", ROLE.PlaceholderText: "#909090",
-    },
-    "#7f7f7f",
-)  # fmt: skip
+    "#323232 #ffffff #1e1e1e #2a2a2a #ffffff #323232 #ffffff #2a82da #ffffff #6cb2ff #909090",
+    faint="#7f7f7f",
+)
 
 
 @contextmanager

@@ -125,3 +125,16 @@ def warping_transform(scene: Any) -> Any:
     node = scene.AddNewNodeByClass("vtkMRMLTransformNode", "warp")
     node.SetAndObserveTransformToParent(spline)
     return node
+
+
+def under(kind: str, volume: Any, segmentation: Any, scene: Any) -> None:
+    """Put transforms where one of `TRANSFORMS` says."""
+    on_volume = {"on volume": linear_transform, "on both": linear_transform}.get(kind)
+    if kind == "not linear":
+        on_volume = warping_transform
+    if on_volume is not None:
+        volume.SetAndObserveTransformNodeID(on_volume(scene).GetID())
+    if kind == "on both":
+        segmentation.SetAndObserveTransformNodeID(linear_transform(scene, -6.0).GetID())
+    if kind == "on segmentation":
+        segmentation.SetAndObserveTransformNodeID(linear_transform(scene).GetID())

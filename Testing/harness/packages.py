@@ -1,10 +1,12 @@
 """Which Debian packages the tests of views and panel still need; as a program, print them."""
 
 import ctypes
+import inspect
 import os
 import sys
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 LIBRARIES = {
     "libdbus-1-3": ("libdbus-1.so.3",),
@@ -55,7 +57,8 @@ def require() -> None:
     if not needed() and not modules:
         return
     cure = f"make clean test, with Python 3.11 to 3.13 ({', '.join(modules)} is missing)"
-    message = f"NOT RUN, needs: {cure if modules else apt_line()}"
+    file = Path(inspect.stack()[1].filename).name  # else pytest takes all of them for one
+    message = f"{file} NOT RUN, needs: {cure if modules else apt_line()}"
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         raise RuntimeError(message)
     pytest.skip(message, allow_module_level=True)

@@ -7,6 +7,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
+from .cli_distill import distill
+from .cli_prepare import prepare
 from .cli_weights import weights_app
 from .errors import InputError
 
@@ -90,7 +92,8 @@ def segment(
         Path | None,
         typer.Option(
             metavar="MASK",
-            help="A mask on the scan's grid to go on from; of several objects, labels 1, 2, ….",
+            help="A mask on the scan's grid to go on from: each object from the segment of its "
+            "name (.seg.nrrd), else from label 1, 2, … in their order.",
         ),
     ] = None,
     largest: Annotated[
@@ -251,6 +254,15 @@ def train(
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of examples, weights and clicks.")] = 0,
     int8: Annotated[bool, typer.Option("--int8", help="Halve the weights' file again.")] = False,
+    preset: Annotated[
+        str, typer.Option(help="The network: fastsam3d-default or fastsam3d-teacher.")
+    ] = _DEFAULT,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="WEIGHTS", help="Go on from these, or grow the teacher from the default's."
+        ),
+    ] = None,
 ) -> None:
     """Train the project's own network on labelled scans; called again, it goes on."""
     from . import learn
@@ -259,7 +271,15 @@ def train(
     config = TrainConfig(
         seconds, steps, batch_size, device=device, devices=devices, precision=precision, seed=seed
     )
-    learn.run(learn.Course(manifest, output, examples, config, split, workers, int8))
+    learn.run(
+        learn.Course(
+            manifest, output, examples, config, split, workers, int8, preset, start_from
+        )
+    )  # fmt: skip
+
+
+app.command()(prepare)
+app.command()(distill)
 
 
 @app.command()

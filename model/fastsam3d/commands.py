@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -10,6 +11,12 @@ from .demo import Game, play, points_of
 from .errors import InputError
 from .masks import check_output
 from .segment import Engine
+
+if TYPE_CHECKING:
+    from .phantom import Phantom
+
+EVEN_HU = 50
+"""Standard deviation up to which an organ counts as evenly grey: noise, and a soft border."""
 
 
 def demo(organ: str, clicks: int, output: Path, engine: Engine) -> None:
@@ -40,16 +47,31 @@ def demo(organ: str, clicks: int, output: Path, engine: Engine) -> None:
     said.print(_games_table(game, other))
     if other is None:
         aside.print("To compare with Slicer's tool: pip install 'fastsam3d[compare]'")
+    elif other.steps[-1].dice > game.steps[-1].dice:
+        said.print(_why_other(phantom, organ), soft_wrap=True)
     for note in engine.notes:
         aside.print(note)
     last = game.steps[-1]
+    made = f"{len(game.steps)} click{'s' if len(game.steps) > 1 else ''}"
     write_preview(
         output, phantom.array_kji, game.mask, phantom.ijk_to_ras, points=points_of(game, phantom),
-        title=f"Built-in phantom, {len(game.steps)} clicks, Dice {last.dice:.2f}",
+        title=f"Built-in phantom, {made}, Dice {last.dice:.2f}",
         captions=[f"{organ} {game.mask.sum() * phantom.voxel_ml:.0f} mL"],
     )  # fmt: skip
-    said.print(
-        f"Dice {last.dice:.3f} after {len(game.steps)} clicks. Picture: {output}", soft_wrap=True
+    said.print(f"Dice {last.dice:.3f} after {made}. Picture: {output}", soft_wrap=True)
+
+
+def _why_other(phantom: "Phantom", organ: str) -> str:
+    """Say that the other tool did better, and why if the organ shows it."""
+    evenly = phantom.array_kji[phantom.organ(organ)].std() <= EVEN_HU
+    why = (
+        f": it follows grey values, and the phantom's {organ} is evenly grey, which suits it"
+        if evenly
+        else "; the phantom is simpler than a scan of a patient"
+    )
+    return (
+        f"Grow from seeds did better here{why}. To compare on your own scans: "
+        "fastsam3d evaluate --against grow-from-seeds"
     )
 
 

@@ -87,6 +87,7 @@ class CompactConfig:
 
 PRESETS: dict[str, ModelConfig | CompactConfig] = {
     "fastsam3d-default": CompactConfig(),
+    "fastsam3d-teacher": CompactConfig(depth=12, plain_layers=0, attention="dense", slope=0.1),
     "sam-med3d": ModelConfig(
         attention=("padded", "padded", "relative") * 4, heads=12, shortcut=True
     ),

@@ -1,30 +1,42 @@
-"""What training wrote down on its way: a CSV file, and its curve as a picture."""
+"""What training wrote down on its way: a CSV file, and its curves as a picture."""
 
-import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .errors import InputError
 
+PANELS_A_ROW = 3
+_TITLES = {
+    "loss": "Loss",
+    "layer": "Loss of each layer",
+    "k": "Layers in use, k",
+    "iou": "IoU after the last click",
+}
+
 
 @dataclass(frozen=True)
 class Record:
-    """One step: how long training had computed, its loss, and the IoU after its last click."""
+    """One step: how long training had computed, and what came of it, "loss" and others by name."""
 
     step: int
     seconds: float
-    loss: float
-    iou: float
+    values: dict[str, float]
     learning_rate: float
 
 
-_COLUMNS = tuple(field.name for field in fields(Record))
+def grouped(names: Iterable[str]) -> dict[str, list[str]]:
+    """Put names that differ in their number alone, such as layer1 and layer2, under one name."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.rstrip("0123456789"), []).append(name)
+    return groups
 
 
 def read_log(path: Path) -> list[Record]:
@@ -35,42 +47,59 @@ def read_log(path: Path) -> list[Record]:
     """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        lines = list(csv.reader(file))
     try:
-        return [Record(int(line[0]), *map(float, line[1:])) for line in lines[1:]]
-    except (TypeError, ValueError, IndexError) as error:
+        whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+        header, *lines = (line.split(",") for line in whole.split("\n"))
+        return [_record(dict(zip(header, line, strict=True))) for line in lines]
+    except (KeyError, ValueError) as error:
         raise InputError(f"{path} is no log of training; move it away.") from error
 
 
-@contextmanager
-def open_log(path: Path, step: int) -> Iterator[Callable[[Record], None]]:
-    """Lend a function that adds records; those after `step`, which a crash undid, are dropped."""
+def open_log(path: Path, step: int) -> Callable[[Record], None]:
+    """Return what adds records to a file; those after `step`, which a crash undid, are dropped.
+
+    A value that no record had before becomes a column, which is empty where there was no such
+    value.
+    """
     kept = [record for record in read_log(path) if record.step <= step]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        writer.writerows(_line(record) for record in kept)
+    names = value_names(kept)
+    _write(path, kept, names)
 
-        def add(record: Record) -> None:
-            writer.writerow(_line(record))
-            file.flush()
+    def add(record: Record) -> None:
+        new = [name for name in record.values if name not in names]
+        if new:
+            names.extend(new)
+            _write(path, read_log(path), names)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(_line(record, names))
 
-        yield add
+    return add
+
+
+def value_names(records: Iterable[Record]) -> list[str]:
+    """Return the names of all values, in the order in which they came."""
+    return list(dict.fromkeys(name for record in records for name in record.values))
 
 
 def write_curve(log: Path, picture: Path) -> None:
-    """Draw loss and IoU over the steps of a log, as they are and smoothed, into a PNG."""
+    """Draw what a log holds over its steps into a PNG, each group of values in a panel.
+
+    Whole numbers, such as how many layers are in use, are drawn as steps; the others as they are
+    and smoothed.
+    """
     records = read_log(log)
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    for place, name in enumerate(("loss", "iou"), 1):
-        axes = figure.add_subplot(1, 2, place)
-        values = np.array([getattr(record, name) for record in records])
-        steps = np.array([record.step for record in records])
-        axes.plot(steps, values, linewidth=0.4, alpha=0.4)
-        axes.plot(steps, smoothed(values), linewidth=1.5)
+    groups = grouped(value_names(records) or ["loss"])
+    rows = math.ceil(len(groups) / PANELS_A_ROW)
+    columns = min(len(groups), PANELS_A_ROW)
+    figure = Figure(figsize=(4 * columns, 3.2 * rows), layout="constrained")
+    for place, (title, names) in enumerate(groups.items(), 1):
+        axes = figure.add_subplot(rows, columns, place)
+        for name in names:
+            _draw(axes, records, name)
         axes.set_xlabel("step")
-        axes.set_title("Loss" if name == "loss" else "IoU after the last click")
+        axes.set_title(_TITLES.get(title, title))
+        if len(names) > 1:
+            axes.legend(fontsize="small", ncols=2)
     figure.savefig(picture, dpi=120)
 
 
@@ -83,6 +112,32 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((sums[high] - sums[low]) / (high - low))
 
 
-def _line(record: Record) -> list[str]:
-    step, seconds, loss, iou, rate = astuple(record)
-    return [str(step), f"{seconds:.1f}", f"{loss:.4f}", f"{iou:.4f}", f"{rate:.3e}"]
+def _draw(axes: Axes, records: list[Record], name: str) -> None:
+    there = [record for record in records if name in record.values]
+    steps = np.array([record.step for record in there])
+    values = np.array([record.values[name] for record in there])
+    if len(values) and (values == np.round(values)).all():
+        axes.step(steps, values, where="post", label=name)
+        return
+    (thin,) = axes.plot(steps, values, linewidth=0.4, alpha=0.4)
+    axes.plot(steps, smoothed(values), linewidth=1.5, color=thin.get_color(), label=name)
+
+
+def _write(path: Path, records: Iterable[Record], names: list[str]) -> None:
+    """Write a log anew, whole or not at all."""
+    scratch = path.with_name(f".{path.name}.part")
+    header = ",".join(("step", "seconds", *names, "learning_rate")) + "\n"
+    scratch.write_text(header + "".join(_line(one, names) for one in records), encoding="utf-8")
+    scratch.replace(path)
+
+
+def _line(record: Record, names: list[str]) -> str:
+    values = [f"{record.values[name]:.6g}" if name in record.values else "" for name in names]
+    cells = (str(record.step), f"{record.seconds:.1f}", *values, f"{record.learning_rate:.3e}")
+    return ",".join(cells) + "\n"
+
+
+def _record(cells: dict[str, str]) -> Record:
+    step, seconds, rate = (cells.pop(name) for name in ("step", "seconds", "learning_rate"))
+    values = {name: float(cell) for name, cell in cells.items() if cell}
+    return Record(int(step), float(seconds), values, float(rate))

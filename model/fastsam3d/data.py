@@ -106,15 +106,25 @@ def read_training_volume(row: Row) -> TrainingVolume:
 
 
 class Sources:
-    """Draws examples from real volumes, label maps without images, and nothing."""
+    """Draws examples from real volumes, label maps without images, and nothing.
+
+    Args:
+        volumes: to draw from.
+        spacing_mm: of every patch, and then from labelled volumes alone if there are any, as the
+            published networks learnt; None lets the object decide.
+        separate: splits label maps.
+        supervoxels: splits images without labels.
+    """
 
     def __init__(
         self,
         volumes: Sequence[TrainingVolume],
         *,
+        spacing_mm: float | None = None,
         separate: Separate = separate,
         supervoxels: Supervoxels = supervoxels,
     ) -> None:
+        self.spacing_mm = spacing_mm
         self.labelled: dict[str, list[TrainingVolume]] = defaultdict(list)
         for volume in volumes:
             if volume.image is not None and volume.has_objects:
@@ -133,7 +143,7 @@ class Sources:
 
     def _draw(self, random: Random) -> Example:
         pick = random.uniform(0, 1)
-        if self.labelled and pick < 0.38:
+        if self.labelled and (pick < 0.38 or self.spacing_mm is not None):
             return self._labelled(random)
         if self.maps and pick < 0.52:
             return self._from_map(random)
@@ -148,7 +158,7 @@ class Sources:
         volume = _any_of(self.labelled[folders[_choose(weights, random)]], random)
         assert volume.image is not None
         assert volume.labels is not None
-        cube = cube_round_an_object(volume, random)
+        cube = cube_round_an_object(volume, random, self.spacing_mm)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
         return make_example(image, labels, split=False, separate=self._separate)
@@ -156,7 +166,7 @@ class Sources:
     def _from_map(self, random: Random) -> Example:
         volume = _any_of(self.maps, random)
         assert volume.labels is not None
-        cube = cube_round_an_object(volume, random)
+        cube = cube_round_an_object(volume, random, self.spacing_mm)
         fine = cube.sample(volume.labels, volume.ijk_to_ras, SIZE, nearest=True)
         tissues = torch.unique(fine.long(), return_inverse=True)[1]
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
@@ -167,21 +177,27 @@ class Sources:
         volume = _any_of(self.images, random)
         assert volume.image is not None
         where = random.triple() * torch.tensor(volume.shape_kji[::-1], device="cpu")
-        spacing_mm = 0.5 * 6 ** random.uniform(0, 1)
+        spacing_mm = self.spacing_mm or 0.5 * 6 ** random.uniform(0, 1)
         cube = Cube.random(_to_ras(where, volume.ijk_to_ras), spacing_mm, random)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
         regions = self._supervoxels(image, random)
         return make_example(image, regions, split=True, separate=self._separate)
 
 
-def cube_round_an_object(volume: TrainingVolume, random: Random) -> Cube:
-    """Choose an object and a cube that it fills to 0.25 to 0.85, at times less or more."""
+def cube_round_an_object(
+    volume: TrainingVolume, random: Random, spacing_mm: float | None = None
+) -> Cube:
+    """Choose an object and a cube that it fills to 0.25 to 0.85, at times less or more.
+
+    Or, with a spacing, a cube of that.
+    """
     points_ras = _points_of_an_object(volume, random)
     low, high = points_ras.amin(0), points_ras.amax(0)
     fill = random.uniform(0.25, 0.85)
     if random.chance(0.25):
         fill = 0.08 * 17 ** random.uniform(0, 1)
-    spacing_mm = min(max(float((high - low).max()) / (fill * SIZE), 0.25), 4.0)
+    if spacing_mm is None:
+        spacing_mm = min(max(float((high - low).max()) / (fill * SIZE), 0.25), 4.0)
     anchor = (low + high) / 2
     if random.chance(0.4):
         anchor = points_ras[random.integer(0, len(points_ras) - 1)]

@@ -70,7 +70,7 @@ def read_labels(path: str | Path) -> Volume:
     array = volume.array_kji
     if array.dtype.kind not in "fiu" or not np.isfinite([array.min(), array.max()]).all():
         raise InputError(f"{volume.name} holds NaN or infinity; expected whole-number labels.")
-    whole = np.rint(array).astype(np.int32)
+    whole = (np.rint(array) if array.dtype.kind == "f" else array).astype(np.int32)
     return Volume(whole, volume.ijk_to_ras, volume.name, volume.notes)
 
 

@@ -1,28 +1,26 @@
 """`fastsam3d train`: from a manifest of labelled scans to a file of weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+from .bars import Show, bar, described
 from .config import PRESETS, CompactConfig
-from .console import aside, said
+from .console import said
 from .curve import Record
+from .devices import is_first
 from .errors import InputError
-from .manifest import read_manifest
+from .growth import fresh, revive, started_from
 from .model import CompactNetwork
 from .packing import save_weights
 from .pool import Pool
-from .prepare import prepare
+from .supply import supply
 from .train import CURVE, TrainConfig, train
 
 PRESET = "fastsam3d-default"
-WEIGHTS = f"{PRESET}.safetensors"
-EXAMPLES = "examples"
+
+MEASURED = 8
+"""Examples on which a grown network's activity is measured."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class Course:
 
     folder: for examples, checkpoint, log, curve and weights; what is there is gone on with.
     workers: processes that prepare examples; 0 prepares them in this one.
+    preset: the network to train, one of our own.
+    start_from: weights of that network to go on from, or of a shallower one to grow.
     int8: store the weights in a quarter of float32's size instead of half.
     """
 
@@ -41,6 +41,8 @@ class Course:
     split: str | None = None
     workers: int = 1
     int8: bool = False
+    preset: str = PRESET
+    start_from: Path | None = None
 
 
 def run(course: Course, network: CompactConfig | None = None) -> Path:
@@ -48,81 +50,62 @@ def run(course: Course, network: CompactConfig | None = None) -> Path:
 
     Args:
         course: what the user asked for.
-        network: what to train instead of the default's network.
+        network: what to train instead of the preset's network.
 
     Raises:
         InputError: an unusable manifest, folder or setting, or Lightning is missing.
     """
-    read_manifest(course.manifest, split=course.split)
-    pool = _open_pool(course.folder)
-    _prepare(pool, course)
-    learner = _fresh_network(network or _default_config(), course.config.seed)
-    with _bar("training", 1.0) as show:
-        average = train(learner, pool, course.folder, course.config, _shown(show, course.config))
-    path = course.folder / WEIGHTS
-    save_weights(path, average.state_dict(), int8=course.int8)
-    said.print(
-        f"Weights: {path} ({path.stat().st_size / 1e6:.1f} MB). Curve: {course.folder / CURVE}\n"
-        f"To use them: fastsam3d segment ... --checkpoint {path}",
-        soft_wrap=True,
-    )
-    return path
-
-
-def _open_pool(folder: Path) -> Pool:
-    try:
-        return Pool(folder / EXAMPLES)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write into {folder}: {error.strerror}; choose another."
-        ) from error
-
-
-def _prepare(pool: Pool, course: Course) -> None:
-    steps = prepare(
-        pool,
+    config = network or _own(course.preset)
+    learner = _learner(course, config)
+    pool = supply(
+        course.folder,
         course.examples,
         course.manifest,
         split=course.split,
         workers=course.workers,
         seed=course.config.seed,
     )
-    with _bar("preparing examples", course.examples) as show:
-        for done in steps:
-            show(done, f"{done} of {course.examples}")
+    if course.start_from is not None:
+        _revive(learner, pool)
+    with bar("training", 1.0) as show:
+        average = train(learner, pool, course.folder, course.config, _shown(show, course.config))
+    path = course.folder / f"{course.preset}.safetensors"
+    if is_first():
+        save_weights(path, average.state_dict(), int8=course.int8)
+        preset = "" if course.preset == PRESET else f"--preset {course.preset} "
+        said.print(
+            f"Weights: {path} ({path.stat().st_size / 1e6:.1f} MB). "
+            f"Curve: {course.folder / CURVE}\n"
+            f"To use them: fastsam3d segment ... {preset}--checkpoint {path}",
+            soft_wrap=True,
+        )
+    return path
 
 
-def _fresh_network(config: CompactConfig, seed: int) -> CompactNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return CompactNetwork(config)
+def _own(preset: str) -> CompactConfig:
+    own = {name: config for name, config in PRESETS.items() if isinstance(config, CompactConfig)}
+    if preset not in own:
+        raise InputError(f"Got preset {preset!r} to train; expected one of {', '.join(own)}.")
+    return own[preset]
 
 
-def _default_config() -> CompactConfig:
-    config = PRESETS[PRESET]
-    assert isinstance(config, CompactConfig)
-    return config
+def _learner(course: Course, config: CompactConfig) -> CompactNetwork:
+    if course.start_from is not None:
+        return started_from(course.start_from, config, course.config.seed)
+    made = fresh(config, course.config.seed)
+    assert isinstance(made, CompactNetwork)
+    return made
 
 
-def _shown(show: Any, config: TrainConfig) -> Any:
+def _revive(learner: CompactNetwork, pool: Pool) -> None:
+    names = revive(learner, [pool[number] for number in range(min(MEASURED, len(pool)))])
+    if names and is_first():
+        said.print(f"Silent convolutions that start anew: {', '.join(names)}.", soft_wrap=True)
+
+
+def _shown(show: Show, config: TrainConfig) -> Callable[[Record], None]:
     def on_step(record: Record) -> None:
         done = config.progress(record.step, record.seconds)
-        show(done, f"step {record.step}, loss {record.loss:.3f}, IoU {record.iou:.2f}")
+        show(done, described(record))
 
     return on_step
-
-
-@contextmanager
-def _bar(name: str, total: float) -> Iterator[Any]:
-    """Show a bar on standard error; yields what says how far it is."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=aside, disable=not aside.is_terminal) as bar:
-        task = bar.add_task(name, total=total)
-        yield lambda done, text: bar.update(
-            task, completed=min(done, total), description=f"{name}: {text}"
-        )

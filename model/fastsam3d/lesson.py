@@ -1,15 +1,24 @@
 """One lesson: a session of simulated clicks on patches, and what a network learns from it."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compact import CompactEmbedding
+from .cube import SIZE
 from .examples import Example
 from .model import CompactNetwork
 from .synthetic import GRID, Random
+
+Variety = Literal["none", "flips", "all"]
+"""How examples are varied: not at all, by flips, or by flips, turns and other brightness."""
+
+Answer = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Turns points, labels and the previous logits into logits and IoU, as `FastSAM3D.decode` does."""
 
 
 @dataclass(frozen=True)
@@ -29,42 +38,75 @@ class Prompted:
         return len(self.masks) // len(self.image)
 
 
-def make_batch(examples: list[Example], objects: int, random: Random) -> Prompted:
-    """Augment examples and draw objects of each."""
-    images, masks = zip(*(augment(one, objects, random) for one in examples), strict=True)
+def make_batch(examples: Sequence[Example], objects: int, randoms: Sequence[Random]) -> Prompted:
+    """Augment examples and draw objects of each, each with a generator of its own."""
+    pairs = zip(examples, randoms, strict=True)
+    images, masks = zip(*(augment(one, objects, random) for one, random in pairs), strict=True)
     return Prompted(torch.stack(images)[:, None], torch.cat(masks))
 
 
 def augment(example: Example, objects: int, random: Random) -> tuple[Tensor, Tensor]:
-    """Flip, turn and re-colour an example.
+    """Vary an example in every way and draw objects of it.
 
     Returns:
         (128, 128, 128) float32 normalised, and (objects, 64, 64, 64) bool.
     """
-    order = random.order()
-    flips = [axis for axis in range(3) if random.chance(0.5)]
-    image = example.image.to(random.device).permute(order).flip(flips).float() / 255
+    image, labels = varied(example, random)
+    masks = draw_masks(example, labels, objects, random)
+    return normalised(image, "zscore-clipped"), masks
+
+
+def varied(example: Example, random: Random, how: Variety = "all") -> tuple[Tensor, Tensor]:
+    """Flip, turn and re-colour an example.
+
+    Returns:
+        (128, 128, 128) float32 of about 0 to 1, and (64, 64, 64) uint8 labels, on the device.
+    """
+    order = random.order() if how == "all" else [0, 1, 2]
+    flips = [axis for axis in range(3) if how != "none" and random.chance(0.5)]
+    image, labels = (
+        values.to(random.device).permute(order).flip(flips)
+        for values in (example.image, example.objects)
+    )
+    image = image.float() / 255
+    return (recoloured(image, random) if how == "all" else image), labels
+
+
+def recoloured(image: Tensor, random: Random) -> Tensor:
+    """Invert an image of 0 to 1, bend its brightness and add noise, each at times."""
     if random.chance(0.4):
         image = 1 - image
     image = image ** (2 ** random.uniform(-0.7, 0.7))
     if random.chance(0.3):
         image = image + random.uniform(0, 0.12) * random.randn(*image.shape)
-    labels = example.objects.to(random.device).permute(order).flip(flips)
+    return image
+
+
+def draw_masks(example: Example, labels: Tensor, objects: int, random: Random) -> Tensor:
+    """Draw objects of an example: (objects, 64, 64, 64) bool, where its moved labels lie."""
     groups = [example.targets[random.integer(0, len(example.targets) - 1)] for _ in range(objects)]
     masks = [torch.isin(labels, torch.tensor(g, device=labels.device)) for g in groups]
-    return (image - image.mean()) / (image.std() + 1e-5), torch.stack(masks)
+    return torch.stack(masks)
+
+
+def normalised(image: Tensor, how: str) -> Tensor:
+    """Do what `intensity.normalise` does, to an image whose extremes are clipped already."""
+    counted = image[image > 0] if how == "zscore-positive" else image
+    if len(counted) < 2 or not bool(counted.std() > 0):
+        counted = image
+    return (image - counted.mean()) / (counted.std() + 1e-5)
 
 
 def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tensor, Tensor]:
     """Click into the middle of a large error of each mask, or near it.
 
     Args:
-        masks: (B, g, g, g) bool, the truth.
+        masks: (B, g, g, g) bool, the truth; g is a multiple of 8.
         predicted: (B, g, g, g) bool.
         random: decides between the middle and its surroundings.
 
     Returns:
-        (B, 3) points in patch voxels, two a cell; (B,) labels.
+        (B, 3) points in patch voxels, 128 / g a cell; (B,) labels.
     """
     errors = torch.stack([masks & ~predicted, predicted & ~masks], 1)
     errors = torch.where(errors.flatten(1).any(1)[:, None, None, None, None], errors, _whole(masks))
@@ -75,7 +117,8 @@ def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tenso
     side = depth.shape[-1]
     label = 1 - pick // side**3
     cell = torch.stack([pick // side**2 % side, pick // side % side, pick % side], 1)
-    return 2.0 * _wrong_voxel(errors, 1 - label, cell) + 0.5, label
+    voxels = SIZE / masks.shape[-1]
+    return voxels * _wrong_voxel(errors, 1 - label, cell) + (voxels - 1) / 2, label
 
 
 def _whole(masks: Tensor) -> Tensor:
@@ -114,48 +157,102 @@ def mask_loss(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return bce.mean(2) + 1 - (2 * overlap + 1) / (total + 1), iou
 
 
+class Turn(NamedTuple):
+    """One click of a session on each of B objects.
+
+    points, labels: of all clicks so far, (B, n, 3) and (B, n).
+    logits: (B, masks, g, g, g), the answer; iou: (B, masks), as predicted.
+    learnt: whether they lead back to the network's weights.
+    """
+
+    points: Tensor
+    labels: Tensor
+    logits: Tensor
+    iou: Tensor
+    learnt: bool
+
+
+def session(
+    answer: Answer, masks: Tensor, count: int, randoms: Sequence[Random], mask_size: int = GRID
+) -> Iterator[Turn]:
+    """Click at the errors of a network's answers; the first and the last click are learnt from.
+
+    Args:
+        answer: of the network, to clicks on all B objects.
+        masks: (B, 64, 64, 64) bool, the truth.
+        count: of clicks.
+        randoms: each decides about its share of the objects.
+        mask_size: cells along a side of the network's logits; the first previous ones are zeros.
+    """
+    previous = torch.zeros(len(masks), 1, *(mask_size,) * 3, device=masks.device)
+    points, labels = [], []
+    for click in range(count):
+        point, label = _clicks_of_each(masks, on_grid(previous)[:, 0] > 0, randoms)
+        points.append(point)
+        labels.append(label)
+        learnt = click in (0, count - 1)
+        all_points, all_labels = torch.stack(points, 1), torch.stack(labels, 1)
+        with torch.set_grad_enabled(learnt):
+            logits, iou = answer(all_points, all_labels, previous)
+        previous = logits[:, :1].detach().float()
+        yield Turn(all_points, all_labels, logits, iou, learnt)
+
+
+def _clicks_of_each(
+    masks: Tensor, predicted: Tensor, randoms: Sequence[Random]
+) -> tuple[Tensor, Tensor]:
+    shares = zip(masks.chunk(len(randoms)), predicted.chunk(len(randoms)), randoms, strict=True)
+    points, labels = zip(*(next_clicks(*share) for share in shares), strict=True)
+    return torch.cat(points), torch.cat(labels)
+
+
+def on_grid(logits: Tensor) -> Tensor:
+    """Interpolate (B, n, g, g, g) logits to the 64³ grid of the truth, unless they lie on it."""
+    if logits.shape[-1] == GRID:
+        return logits
+    return F.interpolate(logits.float(), size=(GRID,) * 3, mode="trilinear")
+
+
 def click_loss(
-    network: CompactNetwork, batch: Prompted, clicks: tuple[int, ...], random: Random
+    network: CompactNetwork,
+    batch: Prompted,
+    clicks: tuple[int, ...],
+    randoms: Sequence[Random],
+    common: Random,
 ) -> Tensor:
     """Simulate a session on every object; learn from its first and its last click.
 
     Args:
-        network: what learns, or a wrapper with its `embed` and `answer_all`.
+        network: what learns.
         batch: patches and objects.
         clicks: one of these numbers of clicks is simulated.
-        random: draws it, and the clicks.
+        randoms: each draws the clicks of its share of the objects.
+        common: draws their number, and how many masks are learnt of the first answer.
 
     Returns:
         (2,) the loss, and the mean IoU after the last click.
     """
-    masks = batch.masks
-    embedding = _repeated(network.embed(batch.image), batch.objects)
-    previous = torch.zeros(len(masks), 1, GRID, GRID, GRID, device=masks.device)
-    points, labels, losses = [], [], []
-    count = clicks[random.integer(0, len(clicks) - 1)]
-    for click in range(count):
-        point, label = next_clicks(masks, previous[:, 0] > 0, random)
-        points.append(point)
-        labels.append(label)
-        learn = click in (0, count - 1)
-        with torch.set_grad_enabled(learn):
-            logits, iou = network.answer_all(
-                embedding, torch.stack(points, 1), torch.stack(labels, 1), previous
-            )
-        previous = logits[:, :1].detach().float()
-        if learn:
-            several = click == 0 and random.chance(0.25)
-            loss, true_iou = mask_loss(logits if several else logits[:, :1], masks)
-            losses.append(_answer_loss(loss, iou, true_iou))
+    embedding = repeated(network.embed(batch.image), batch.objects)
+    count = clicks[common.integer(0, len(clicks) - 1)]
+    several = common.chance(0.25)
+    losses = []
+    for turn in session(partial(network.answer_all, embedding), batch.masks, count, randoms):
+        if turn.learnt:
+            whole = several and turn.points.shape[1] == 1
+            logits = turn.logits if whole else turn.logits[:, :1]
+            loss, true_iou = mask_loss(logits, batch.masks)
+            losses.append(answer_loss(loss, turn.iou, true_iou))
     return torch.stack([torch.stack(losses).mean(), true_iou[:, 0].mean()])
 
 
-def _repeated(embedding: CompactEmbedding, times: int) -> CompactEmbedding:
-    """Give every object of a patch the patch's embedding."""
-    return CompactEmbedding(*(part.repeat_interleave(times, 0) for part in embedding))
+def repeated(embedding: Any, times: int) -> Any:
+    """Give every object of a patch the patch's embedding, a tensor or a tuple of tensors."""
+    if isinstance(embedding, Tensor):
+        return embedding.repeat_interleave(times, 0)
+    return type(embedding)(*(part.repeat_interleave(times, 0) for part in embedding))
 
 
-def _answer_loss(loss: Tensor, iou: Tensor, true_iou: Tensor) -> Tensor:
+def answer_loss(loss: Tensor, iou: Tensor, true_iou: Tensor) -> Tensor:
     """Add the single mask's loss, the best of the other three's, and the error of the IoUs."""
     total = loss[:, 0].mean()
     if loss.shape[1] > 1:

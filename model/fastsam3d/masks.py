@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from .errors import InputError
+from .nifti import check_complete
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """And back."""
@@ -104,7 +105,21 @@ def write_mask(
     if path.name.lower().endswith(".seg.nrrd"):
         for key, value in _segments(sitk.GetArrayViewFromImage(image), names).items():
             image.SetMetaData(key, value)
-    write_whole(path, lambda partial: sitk.WriteImage(image, str(partial), useCompression=True))
+    write_whole(path, lambda partial: write_image(image, partial))
+
+
+def write_image(image: Any, path: Path) -> None:
+    """Write an image of SimpleITK, compressed.
+
+    Raises:
+        OSError: not all of a NIfTI file could be written.
+        RuntimeError: ITK could not write it.
+    """
+    sitk.WriteImage(image, str(path), useCompression=True)
+    try:
+        check_complete(path)  # ITK does not notice a disk that fills up
+    except InputError as error:
+        raise OSError(str(error)) from error
 
 
 def place(image: Any, ijk_to_ras: NDArray[np.float64]) -> None:

@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Point:
 
     position: Triple
     positive: bool = True
+    voxel: Triple | None = field(default=None, compare=False)
+    """(i, j, k), if it was given so."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,11 @@ def in_ras(target: Target, ijk_to_ras: NDArray[np.float64]) -> Target:
     elif target.space != "ras":
         raise InputError(f"Got coordinates {target.space!r}; expected {', '.join(SPACES)}.")
     moved = (
-        replace(point, position=(float(x), float(y), float(z)))
+        replace(
+            point,
+            position=(float(x), float(y), float(z)),
+            voxel=point.position if target.space == "ijk" else None,
+        )
         for point, (x, y, z) in zip(target.points, points, strict=True)
     )
     return Target(target.name, tuple(moved))
@@ -155,6 +161,8 @@ def _check_inside(
 ) -> None:
     if _inside(point.position, shape_kji, ijk_to_ras):
         return
+    if point.voxel is not None:
+        raise InputError(_voxel_outside(point.voxel, shape_kji))
     x, y, z = point.position
     last = np.array(shape_kji)[::-1] - 1
     corners = kji_to_ras((np.indices((2, 2, 2)).reshape(3, 8).T * last)[:, ::-1], ijk_to_ras)
@@ -167,6 +175,14 @@ def _check_inside(
     raise InputError(
         f"Point {x:g},{y:g},{z:g} mm (RAS) lies outside the volume ({reach} mm); {hint}"
     )
+
+
+def _voxel_outside(voxel: Triple, shape_kji: tuple[int, ...]) -> str:
+    i, j, k = voxel
+    size = " x ".join(map(str, shape_kji[::-1]))
+    turned = all(0 <= round(n) < length for n, length in zip(voxel, shape_kji, strict=True))
+    hint = "was it meant as k,j,i? Turn it round." if turned else "check it, and --coordinates."
+    return f"Voxel {i:g},{j:g},{k:g} (i,j,k) lies outside the volume ({size} voxels); {hint}"
 
 
 def _inside(position: Triple, shape_kji: tuple[int, ...], ijk_to_ras: NDArray[np.float64]) -> bool:

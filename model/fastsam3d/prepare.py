@@ -31,9 +31,10 @@ class _Worker:
     seed: int
 
     @classmethod
-    def start(cls, manifest: Path, split: str | None, seed: int) -> None:
+    def start(cls, manifest: Path, split: str | None, seed: int, spacing_mm: float | None) -> None:
         torch.set_num_threads(1)
-        cls.sources = Sources(read_training_volumes(manifest, split=split))
+        volumes = read_training_volumes(manifest, split=split)
+        cls.sources = Sources(volumes, spacing_mm=spacing_mm)
         cls.seed = seed
 
     @classmethod
@@ -50,6 +51,7 @@ def prepare(
     split: str | None = None,
     workers: int = 1,
     seed: int = 0,
+    spacing_mm: float | None = None,
 ) -> Iterator[int]:
     """Add examples to a pool until it holds `count`; yield how many it holds after each.
 
@@ -63,6 +65,7 @@ def prepare(
         split: only rows of this split.
         workers: processes, each of which holds the volumes; 0 prepares in this one.
         seed: of the examples.
+        spacing_mm: of `Sources`.
 
     Raises:
         InputError: an unusable manifest or file.
@@ -70,7 +73,7 @@ def prepare(
     todo = range(len(pool), count)
     if not todo:
         return
-    with _drawn(todo, manifest, split, workers, seed) as examples:
+    with _drawn(todo, workers, (manifest, split, seed, spacing_mm)) as examples:
         for image, objects, targets in examples:
             pool.append(Example(torch.from_numpy(image), torch.from_numpy(objects), targets))
             yield len(pool)
@@ -78,14 +81,14 @@ def prepare(
 
 @contextmanager
 def _drawn(
-    numbers: Iterable[int], manifest: Path, split: str | None, workers: int, seed: int
+    numbers: Iterable[int], workers: int, start: tuple[Path, str | None, int, float | None]
 ) -> Iterator[Iterable[_Drawn]]:
     """Lend the examples of these numbers, in order."""
     if not workers:
         threads = torch.get_num_threads()
-        _Worker.start(manifest, split, seed)
+        _Worker.start(*start)
         torch.set_num_threads(threads)
         yield map(_Worker.draw, numbers)
         return
-    with get_context("spawn").Pool(workers, _Worker.start, (manifest, split, seed)) as processes:
+    with get_context("spawn").Pool(workers, _Worker.start, start) as processes:
         yield processes.imap(_Worker.draw, numbers)

@@ -4,22 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from .console import progress
 from .errors import InputError
-from .images import Volume, read_labels, read_volume
+from .images import Volume, read_volume
 from .maps import check_map, write_map
 from .masks import check_output, write_mask
 from .points import SPACES, Target, check_given, check_targets, in_ras, parse_point, read_targets
 from .postprocess import Postprocessing
 from .region import parse_region
 from .report import report
-from .samegrid import grid_text, same_grid
 from .segment import Engine, Options, Outcome, segment_targets
+from .starting import Start, read_start, unchanged
 
 MOST_SMOOTH_VOXELS = 10.0
 
@@ -57,16 +53,19 @@ def segment(request: Request, engine: Engine, *, as_json: bool = False) -> None:
     targets = [in_ras(target, volume.ijk_to_ras) for target in targets]
     started = request.start_from is not None
     check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras, started=started)
-    options = _options(request, volume, targets)
+    names = [target.name for target in targets]
+    start = read_start(request.start_from, volume, names) if request.start_from else None
+    options = _options(request, volume, start)
     with progress(sum(len(target.points) for target in targets)) as advance:
         outcome = engine.run(
             lambda opened: segment_targets(opened, volume, targets, options, on_click=advance)
         )
-    names = [target.name for target in targets]
     write_mask(request.output, outcome.labels_kji, volume.ijk_to_ras, names)
     if request.uncertainty_map is not None and outcome.probability_kji is not None:
         write_map(request.uncertainty_map, outcome.probability_kji, volume.ijk_to_ras)
     notes = [*volume.notes, *engine.notes, *_picture(request, volume, outcome, targets)]
+    if start is not None:
+        notes += [*start.notes, *unchanged(outcome, start, request.postprocessing)]
     files = {
         "image": request.image,
         "output": request.output,
@@ -115,6 +114,9 @@ def _targets(request: Request) -> list[Target]:
     if request.point and request.points:
         raise InputError("Got --point and --points; give the points in one of the two ways.")
     targets = [t for path in request.points for t in read_targets(path, request.coordinates)]
+    if request.points and not any(target.points for target in targets):
+        files = ", ".join(str(path) for path in request.points)
+        raise InputError(f"There are no points in {files}; give each object at least one.")
     if not request.points:
         clicks = tuple(parse_point(text) for text in request.point)
         targets = [Target(request.name, clicks, request.coordinates)]
@@ -122,37 +124,18 @@ def _targets(request: Request) -> list[Target]:
     return targets
 
 
-def _options(request: Request, volume: Volume, targets: Sequence[Target]) -> Options:
-    region = start_kji = None
+def _options(request: Request, volume: Volume, start: Start | None) -> Options:
+    region = None
     if request.roi is not None:
         shape = volume.array_kji.shape
         region = parse_region(request.roi, request.coordinates, shape, volume.ijk_to_ras)
-    if request.start_from is not None:
-        start_kji = _start(request.start_from, volume, objects=len(targets))
     return Options(
         request.spacing_mm,
         region,
         request.postprocessing,
-        start_kji,
+        None if start is None else start.labels_kji,
         probability=request.uncertainty_map is not None,
     )
-
-
-def _start(path: Path, volume: Volume, *, objects: int) -> NDArray[np.integer[Any]]:
-    """Read the label map to go on from: for a single object all of it, whatever the values."""
-    start = read_labels(path)
-    if not same_grid(start, volume):
-        raise InputError(
-            f"{start.name} ({grid_text(start)}) is not on the grid of {volume.name} "
-            f"({grid_text(volume)}); resample it onto the scan, by nearest neighbour."
-        )
-    labels = start.array_kji if objects > 1 else (start.array_kji != 0).astype(np.uint8)
-    if not ((labels >= 1) & (labels <= objects)).any():
-        raise InputError(
-            f"{start.name} holds no voxel to go on from (label 1, 2, … is object 1, 2, …); give "
-            "another mask, or leave out --start-from."
-        )
-    return labels
 
 
 def _picture(

@@ -134,7 +134,9 @@ class Session:
             return None
         step = self._done.pop()
         self._undone.append(step)
-        return self._turn(step, step.before)
+        box = self._turn(step, step.before)
+        self._bounds = step.bounds
+        return box
 
     def redo(self) -> Box | None:
         """Do the last step undone again; return the box that changed, None if there is none."""
@@ -280,12 +282,9 @@ class Session:
         return self._do(box, mask[box], marks, state)
 
     def _do(self, box: Box, values: Mask, by_hand: Mask, after: State) -> Box:
-        step = Step(
-            Change.between(self.mask, box, values),
-            Change.between(self._by_hand, box, by_hand),
-            self._state,
-            after,
-        )
+        turned = Change.between(self.mask, box, values)
+        marked = Change.between(self._by_hand, box, by_hand)
+        step = Step(turned, marked, self._state, after, self._bounds)
         self._done.append(step)
         self._undone.clear()
         return self._turn(step, after)

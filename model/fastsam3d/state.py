@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .geometry import Patch
+from .geometry import Box, Patch
 from .history import Change, pack_logits, unpack_logits
 from .mosaic import Logits, View
 from .sight import EMBEDDINGS, Click
@@ -73,12 +73,13 @@ class State:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done, and how to go back and forth over it."""
+    """One thing done, and how to go back and forth over it; `bounds` held the mask before."""
 
     mask: Change
     by_hand: Change
     before: State
     after: State
+    bounds: Box
 
 
 def _apart(patch: Patch, other: Patch) -> float:

@@ -30,12 +30,13 @@ class Estimate:
 class Reach:
     """How soon a Dice is reached: by which share of the set, after how many clicks on average.
 
-    An object that does not reach it counts with all clicks made.
+    Both are over all objects: one that does not reach it counts with all clicks made. `clicks` is
+    None if none reaches it.
     """
 
     dice: float
     share: float
-    clicks: float
+    clicks: float | None
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,9 @@ def _estimates(values: NDArray[np.float64], patients: Patients) -> tuple[Estimat
 def _reach(results: Sequence[ObjectResult], patients: Patients, target: float) -> Reach:
     needed = [result.clicks_to(target) for result in results]
     made = [len(result.dice) if n is None else n for n, result in zip(needed, results, strict=True)]
-    share = patients.set_mean([n is not None for n in needed])
-    return Reach(target, float(share), float(patients.set_mean(made)))
+    reached = [n is not None for n in needed]
+    clicks = float(patients.set_mean(made)) if any(reached) else None
+    return Reach(target, float(patients.set_mean(reached)), clicks)
 
 
 def _folders(results: Sequence[ObjectResult]) -> dict[str, tuple[float, ...]]:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from .folders import make_folder
+from .plan import SMALLEST_OBJECT
 from .results import ObjectResult
 from .stats import BETTER_BELOW
 from .summary import Estimate, MethodSummary, Summary, Versus, summarise
@@ -52,13 +54,14 @@ def markdown(summary: Summary, left_out: LeftOut = ()) -> str:
         _scores(summary, "surface_dice"),
         "### Clicks needed, time, failures",
         _effort(summary),
+        _means_of_clicks(summary),
         "### Dice by folder",
         _by_folder(summary),
     ]
     if summary.versus:
         parts += ["### Paired tests", _tests(summary.versus)]
     if left_out:
-        parts += ["### Left out", "\n".join(f"- {_cell(case)}: {why}" for case, why in left_out)]
+        parts += ["### Left out", _sum_of(left_out)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -115,10 +118,18 @@ def _effort(summary: Summary) -> str:
     return _table(head, [_effort_row(method) for method in summary.methods])
 
 
+def _means_of_clicks(summary: Summary) -> str:
+    made = _clicks(len(summary.methods[0].dice))
+    return (
+        "Clicks to a Dice are means over all objects: one that does not reach it counts with all "
+        f"{made} made; a dash where none reaches it."
+    )
+
+
 def _effort_row(method: MethodSummary) -> list[str]:
     row = [method.method]
     for reach in method.reach:
-        row += [f"{reach.clicks:.1f}", f"{reach.share:.0%}"]
+        row += ["-" if reach.clicks is None else f"{reach.clicks:.1f}", f"{reach.share:.0%}"]
     for seconds in (method.first_seconds, method.later_seconds):
         row.append("-" if seconds is None else f"{seconds:.2f}")
     return [*row, f"{method.failures} of {method.objects}"]
@@ -146,12 +157,24 @@ def _tests(versus: Sequence[Versus]) -> str:
     return _table(head, rows)
 
 
+def _sum_of(left_out: LeftOut) -> str:
+    small = sum(why.endswith(" voxels") for _, why in left_out)
+    others = Counter(why for _, why in left_out if not why.endswith(" voxels"))
+    counts = [f"{_counted(small, 'object')} below {SMALLEST_OBJECT} voxels"] if small else []
+    counts += [f"{_counted(count, 'case')} with {why}" for why, count in others.items()]
+    return f"{', '.join(counts)}; `report.json`, which --output writes, names each."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def _estimate(estimate: Estimate) -> str:
     return f"{estimate.mean:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 def _clicks(count: int) -> str:
-    return f"{count} click" if count == 1 else f"{count} clicks"
+    return _counted(count, "click")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

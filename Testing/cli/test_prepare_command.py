@@ -1,0 +1,28 @@
+import trees
+
+
+def test_a_dataset_becomes_a_manifest_by_one_command(run, tmp_path):
+    source = trees.amos(tmp_path / "amos22")
+    code, out, err = run("prepare", source, tmp_path / "out", "--workers", "0")
+    assert code == 0
+    assert "manifest.csv: 3 images (amos22)." in out
+    assert err == ""
+    code, out, _ = run("prepare", source, tmp_path / "out", "--verify")
+    assert code == 0
+    assert "every file is as it was written" in out
+
+
+def test_a_damaged_file_is_told_and_the_rest_goes_on(run, tmp_path):
+    source = trees.amos(tmp_path / "amos22")
+    trees.damage(source / "labelsVa" / "amos_0008.nii.gz")
+    code, out, err = run("prepare", source, tmp_path / "out", "--workers", "0")
+    assert code == 0
+    assert "2 images" in out
+    assert err.startswith("amos_0008: left out: amos_0008.nii.gz is cut short")
+    assert err.count("\n") == 1
+
+
+def test_a_folder_of_no_layout_is_refused_in_a_sentence(run, assert_refused, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    result = run("prepare", tmp_path, tmp_path / "out")
+    assert_refused(result, tmp_path, before, "none of the layouts")

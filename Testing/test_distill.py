@@ -1,0 +1,274 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from torch.testing import assert_close
+
+import fastsam3d
+from distilling import (
+    PUBLISHED,
+    PUBLISHED_TEACHER,
+    STUDENT,
+    TEACHER,
+    drawn,
+    network,
+    small_presets,
+    state_of,
+    teacher,
+)
+from fastsam3d import distill as module
+from fastsam3d.cli import main
+from fastsam3d.config import PRESETS
+from fastsam3d.curve import read_log
+from fastsam3d.distill import DATA, FEATURES, PLAN, Distillation, distill, new_student, run
+from fastsam3d.errors import InputError
+from fastsam3d.logits import LogitConfig
+from fastsam3d.manifest import read_manifest
+from fastsam3d.model import load_model
+from fastsam3d.packing import load_weights, save_weights
+from fastsam3d.pool import Pool
+from fastsam3d.recipes import OURS, PAPER, Setting, adapted
+from fastsam3d.supply import EXAMPLES
+from fastsam3d.teacher import load_teacher
+from trees import LAYOUTS
+
+SETTING = Setting(steps=2, batch=1, device="cpu", precision="32-true")
+QUICK = replace(adapted(OURS, SETTING), question=LogitConfig(objects=1, clicks=(1,)))
+REAL = dict(PRESETS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def presets():
+    with small_presets():
+        yield
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """A folder with a manifest of one labelled scan, and a teacher's weights."""
+    folder = tmp_path_factory.mktemp("desk")
+    labels = np.zeros((24, 40, 36), np.uint8)
+    labels[6:18, 8:30, 10:20] = 1
+    scan = labels * 100 + np.random.default_rng(0).normal(0, 5, labels.shape)
+    for name, array in (("scan", scan.astype(np.float32)), ("label", labels)):
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nrrd"))
+    (folder / "manifest.csv").write_text("case,image,label\none,scan.nrrd,label.nrrd\n")
+    save_weights(folder / "teacher.safetensors", network(TEACHER, seed=1).state_dict())
+    return folder
+
+
+def plan_in(folder, desk):
+    teacher = str(desk / "teacher.safetensors")
+    source = desk / "manifest.csv"
+    return Distillation(source, folder, teacher, "fastsam3d-default", QUICK, 2, workers=0)
+
+
+@pytest.fixture
+def plan(desk, tmp_path):
+    return plan_in(tmp_path / "out", desk)
+
+
+@pytest.fixture(scope="module")
+def done(desk, tmp_path_factory, presets):
+    """A distillation that has come to its end."""
+    plan = plan_in(tmp_path_factory.mktemp("done"), desk)
+    run(plan)
+    return plan
+
+
+def result(plan):
+    return load_weights(plan.folder / f"{plan.student}.safetensors")
+
+
+def test_command_leads_from_a_manifest_to_weights_that_segment_uses(desk, tmp_path, capsys):
+    out = tmp_path / "out"
+    guide = desk / "teacher.safetensors"
+    with pytest.raises(SystemExit) as ended:
+        main(
+            f"distill {desk} {out} --teacher {guide} --steps 1 --examples 1 --batch-size 1 "
+            "--workers 0 --device cpu --precision 32-true".split()
+        )
+    assert ended.value.code == 0
+    path = out / "fastsam3d-default.safetensors"
+    assert str(path) in capsys.readouterr().out.replace("\n", "")
+    student = load_model("fastsam3d-default", checkpoint=path, device="cpu")
+    assert student.config == STUDENT
+    mask = tmp_path / "mask.nii.gz"
+    with pytest.raises(SystemExit) as ended:
+        main(
+            f"segment {desk / 'scan.nrrd'} -o {mask} --point 15,19,12 --coordinates ijk "
+            f"--checkpoint {path} --device cpu".split()
+        )
+    assert ended.value.code == 0
+    assert mask.exists()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_dataset_as_it_is_downloaded_becomes_a_student(layout, plan, tmp_path):
+    source = LAYOUTS[layout](tmp_path / layout)
+    one = replace(QUICK, features="none", logits=replace(QUICK.logits, steps=1))
+    asked = replace(plan, source=source, recipe=one, examples=1)
+    assert load_model(asked.student, checkpoint=run(asked), device="cpu").config == STUDENT
+    assert len(read_manifest(asked.folder / DATA, split="train")) > 0
+
+
+def test_both_stages_are_logged_and_change_the_student(done):
+    feature, logits = (read_log(done.folder / f"{name}.csv") for name in ("feature", "logits"))
+    assert [record.step for record in feature] == [record.step for record in logits] == [1, 2]
+    assert {"loss", "layer1", "layer2", "layer3", "k"} <= set(feature[0].values)
+    assert {"loss", "truth", "teacher", "iou", "teacher_iou"} <= set(logits[0].values)
+    assert [record.values["k"] for record in feature] == [2, 3]
+    start = new_student(done.student, load_teacher(done.teacher), done.recipe).state_dict()
+    assert not torch.equal(
+        result(done)["image_encoder.pos_embed"], start["image_encoder.pos_embed"]
+    )
+
+
+def test_distillation_called_again_does_nothing_more(done):
+    def times():
+        return [path.stat().st_mtime_ns for path in sorted(done.folder.glob("*.ckpt"))]
+
+    first, before = result(done), times()
+    run(done)
+    assert len(before) == 2
+    assert times() == before
+    assert_close(result(done), first, rtol=0, atol=0)
+
+
+def test_interrupted_second_stage_ends_as_if_it_had_not_been(done, plan):
+    real = module.learn
+
+    def cut(task, examples, folder, name, config, on_step):
+        if name == "logits":
+            raise KeyboardInterrupt
+        return real(task, examples, folder, name, config, on_step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "learn", cut)
+        with pytest.raises(KeyboardInterrupt):
+            run(plan)
+    run(plan)
+    assert_close(result(plan), result(done), rtol=0, atol=0)
+
+
+def test_checkpoints_hold_no_teacher(done):
+    for name in ("feature", "logits"):
+        task = torch.load(done.folder / f"{name}.ckpt", weights_only=True)["task"]
+        assert all(key.startswith("student.") for key in task)
+
+
+def test_cache_keeps_the_features_of_the_examples(plan):
+    run(replace(plan, cache=True))
+    names = {path.name for path in (plan.folder / FEATURES).iterdir()}
+    assert names == {"index.json", "features-00000.safetensors"}
+
+
+def test_logits_alone_leave_the_feature_stage_out(plan):
+    run(replace(plan, recipe=replace(QUICK, features="none")))
+    assert not (plan.folder / "feature.csv").exists()
+    assert (plan.folder / "logits.csv").exists()
+
+
+def test_folder_of_another_distillation_is_refused(done, tmp_path):
+    other = tmp_path / "other.safetensors"
+    save_weights(other, network(TEACHER, seed=2).state_dict())
+    with pytest.raises(InputError, match="another distillation, with another teacher;"):
+        run(replace(done, teacher=str(other)))
+    with pytest.raises(InputError, match="another recipe and examples;"):
+        run(replace(done, examples=9, recipe=adapted(QUICK, replace(SETTING, steps=9))))
+
+
+def test_damaged_note_of_what_the_folder_holds_is_told(plan):
+    plan.folder.mkdir()
+    (plan.folder / PLAN).write_text("{")
+    with pytest.raises(InputError, match="holds a damaged"):
+        run(plan)
+
+
+def test_student_that_cannot_follow_is_refused_before_anything_is_written(plan, monkeypatch):
+    monkeypatch.setitem(PRESETS, "fastsam3d", replace(PUBLISHED, width=32))
+    for student, reason in (("nobody", "expected one of"), ("fastsam3d", "fixes its layers")):
+        with pytest.raises(InputError, match=reason):
+            run(replace(plan, student=student))
+    assert not plan.folder.exists()
+
+
+def test_published_networks_learn_on_patches_of_their_spacing(plan, monkeypatch, tmp_path):
+    asked = []
+    real = module.supply
+
+    def supply(*given, **named):
+        asked.append(named["spacing_mm"])
+        return real(*given, **named)
+
+    monkeypatch.setattr(module, "supply", supply)
+    run(plan)
+    path = tmp_path / "published.safetensors"
+    save_weights(path, network(PUBLISHED_TEACHER).state_dict())
+    published = replace(plan, teacher=str(path), student="fastsam3d", folder=tmp_path / "published")
+    run(published)
+    assert asked == [None, 1.5]
+    assert len(Pool(published.folder / EXAMPLES)) == 2
+
+
+def test_student_ends_as_the_average_of_the_second_stage(tmp_path, monkeypatch):
+    states = []
+    real = module.learn
+    monkeypatch.setattr(module, "learn", lambda *given: states.append(real(*given)) or states[-1])
+    student = network(STUDENT)
+    distill(student, teacher(TEACHER), drawn(1), tmp_path, QUICK)
+    assert len(states) == 2
+    for key, value in student.state_dict().items():
+        assert_close(value, states[1][f"student.{key}"], rtol=0, atol=0)
+
+
+TWO_PROCESSES = """
+import sys
+from distilling import STUDENT, TEACHER
+from fastsam3d.cli import main
+from fastsam3d.config import PRESETS
+PRESETS["fastsam3d-default"], PRESETS["fastsam3d-teacher"] = STUDENT, TEACHER
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_end_where_one_does(desk, tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(TWO_PROCESSES)
+    paths = [str(Path(fastsam3d.__file__).parents[1]), str(Path(__file__).parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    ends = []
+    for count in (1, 2):
+        out = tmp_path / f"out{count}"
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node", str(count), str(script)]
+        command += (
+            f"distill {desk} {out} --teacher {desk / 'teacher.safetensors'} --steps 2 --examples 3 "
+            "--batch-size 2 --workers 0 --cache --device cpu --precision 32-true"
+        ).split()
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=400, env=environment, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        ends.append(load_weights(out / "fastsam3d-default.safetensors"))
+    assert_close(ends[1], ends[0], rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_published_pair_is_distilled_at_its_real_size(tmp_path):
+    once = replace(adapted(PAPER, replace(SETTING, steps=1)), question=QUICK.question)
+    student = network(REAL["fastsam3d"])
+    before = state_of(student)
+    distill(student, teacher(REAL["sam-med3d"]), drawn(1), tmp_path, once)
+    (feature,) = read_log(tmp_path / "feature.csv")
+    assert feature.values["k"] == 6
+    for key in ("image_encoder.blocks.5.mlp.lin2.weight", "mask_decoder.iou_token.weight"):
+        assert not torch.equal(student.state_dict()[key], before[key])
+    assert all(value.isfinite().all() for value in student.state_dict().values())
