@@ -94,6 +94,14 @@ def test_arrays_give_what_tensors_give(network):
     assert iou == float(expected_iou)
 
 
+def test_at_the_first_click_the_previous_mask_is_zeros_as_published(network):
+    embedding = network.embed_patch(np.ones((32, 32, 32), np.float32))
+    click = np.array([[1, 2, 3]]), np.array([1])
+    zeros = np.zeros((8, 8, 8), np.float32)
+    first, _ = network.predict(embedding, *click)
+    np.testing.assert_array_equal(first, network.predict(embedding, *click, zeros)[0])
+
+
 def test_raw_intensities_are_normalised_before_they_are_encoded(network):
     patch = np.random.default_rng(0).normal(50, 20, (32, 32, 32)).astype(np.float32)
     embedding = network.embed_patch(np.abs(patch))

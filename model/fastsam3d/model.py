@@ -108,12 +108,15 @@ class FastSAM3D(nn.Module):
             embedding: from `embed_patch`.
             points: (N, 3) patch voxels, in the order of the patch's axes.
             labels: (N,), 1 for inside and 0 for outside.
-            mask_logits: (m, m, m), the previous answer; None if there is none.
+            mask_logits: (m, m, m), the previous answer; None if there is none, which counts as zeros, as
+                in the published evaluation, and not as `no_mask_embed`.
 
         Returns:
             (m, m, m) logits, positive inside, and the predicted IoU.
         """
-        previous = None if mask_logits is None else self._tensor(mask_logits)[None, None]
+        if mask_logits is None:
+            mask_logits = np.zeros((self.mask_size,) * 3, np.float32)
+        previous = self._tensor(mask_logits)[None, None]
         with self._precision():
             logits, iou = self.decode(
                 embedding, self._tensor(points)[None], self._tensor(labels)[None], previous
