@@ -5,7 +5,6 @@ from typing import Any
 
 import qt
 import slicer
-from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleTest,
@@ -22,7 +21,7 @@ from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from FastSAM3DSlicerLib.optionspanel import OptionsPanel
 from FastSAM3DSlicerLib.placing import Placing
 from FastSAM3DSlicerLib.resources import findEngine, registerSampleData, resource
-from FastSAM3DSlicerLib.status import FIRST, Status
+from FastSAM3DSlicerLib.status import Status
 from FastSAM3DSlicerLib.statuspanel import StatusPanel
 from FastSAM3DSlicerLib.weightspanel import WeightsPanel
 
@@ -107,7 +106,7 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         undo = self._timer(0, lambda: self.ui.undoButton.click())
         redo = self._timer(0, lambda: self.ui.redoButton.click())
         self.keys = Keys({qt.Qt.Key_Z: undo.start, qt.Qt.Key_Y: redo.start})
-        self.status.say(_(FIRST))
+        self.status.say(self.logic.status.message)
         self.onSceneChanged()
 
     def _addParts(self) -> None:

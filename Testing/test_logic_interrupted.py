@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from FastSAM3DSlicerLib import scene as lib
-from FastSAM3DSlicerLib import steps
+from FastSAM3DSlicerLib import wording
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from harness import clicking, mrml
@@ -60,7 +60,7 @@ def test_a_cancelled_click_leaves_segment_and_points_as_they_were(logic, events,
     click(logic, B)
     np.testing.assert_array_equal(mask_of(logic), before)
     assert places(logic) == there
-    assert logic.status.message == steps.CANCELLED
+    assert logic.status.message == wording.cancelled()
     click(logic, C)
     assert mask_of(logic)[C]
     assert len(places(logic)) == 2

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import slicer
 
-from FastSAM3DSlicerLib import binding, points, segments, steps
+from FastSAM3DSlicerLib import points, segments, wording
 from FastSAM3DSlicerLib import scene as lib
+from FastSAM3DSlicerLib.binding import Lost
 from FastSAM3DSlicerLib.errors import UserError
 from harness import clicking, mrml
 from harness.clicking import A, B, C, click, mask_of, new_logic, places
@@ -24,7 +25,7 @@ def test_a_volume_that_is_removed_leaves_its_segments(logic, volume, scene, even
     node, segment, before = logic.segmentationNode, logic.segmentId, mask_of(logic)
     happen(logic, events, lambda: scene.RemoveNode(volume), during)
     assert logic.volumeNode is None
-    assert logic.status.message == binding.VOLUME_LOST
+    assert logic.status.message == Lost.VOLUME.text
     np.testing.assert_array_equal(segments.readMask(node, segment, volume), before)
     with pytest.raises(UserError, match="no volume"):
         logic.update()
@@ -34,7 +35,7 @@ def test_a_volume_that_is_removed_leaves_its_segments(logic, volume, scene, even
 def test_after_its_segment_was_removed_the_next_click_makes_a_new_one(logic, scene, events, during):
     node, segment = logic.segmentationNode, logic.segmentId
     happen(logic, events, lambda: node.GetSegmentation().RemoveSegment(segment), during)
-    assert logic.status.message == binding.SEGMENT_LOST
+    assert logic.status.message == Lost.SEGMENT.text
     assert points.nodeOf(node, segment) is None
     click(logic, C)
     assert logic.segmentationNode is node
@@ -48,7 +49,7 @@ def test_after_its_segmentation_was_removed_the_next_click_makes_a_new_one(
 ):
     node = logic.segmentationNode
     happen(logic, events, lambda: scene.RemoveNode(node), during)
-    assert logic.status.message == binding.SEGMENTATION_LOST
+    assert logic.status.message == Lost.SEGMENTATION.text
     assert slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode") == []
     click(logic, C)
     assert logic.segmentationNode is not node
@@ -58,7 +59,7 @@ def test_after_its_segmentation_was_removed_the_next_click_makes_a_new_one(
 @pytest.mark.parametrize("during", [True, False])
 def test_a_closed_scene_is_begun_anew(logic, scene, events, during, make_volume):
     happen(logic, events, lambda: scene.Clear(False), during)
-    assert logic.status.message == binding.SCENE_LOST
+    assert logic.status.message == Lost.SCENE.text
     logic.setVolume(make_volume())
     click(logic, C)
     assert mask_of(logic)[C]
@@ -68,7 +69,7 @@ def test_a_closed_scene_is_begun_anew(logic, scene, events, during, make_volume)
 def test_points_that_were_removed_as_a_node_leave_the_segment(logic, scene):
     before = mask_of(logic)
     points.remove(logic.pointsNode())
-    assert logic.status.message == binding.POINTS_LOST
+    assert logic.status.message == Lost.POINTS.text
     click(logic, C)
     after = mask_of(logic)
     assert after[C]
@@ -96,7 +97,7 @@ def test_another_image_in_the_volume_keeps_the_segment_and_is_what_clicks_see(lo
     slicer.util.arrayFromVolumeModified(volume)
     click(logic, C)
     assert network.encoded > encoded
-    assert steps.IMAGE_CHANGED in logic.status.message
+    assert wording.imageChanged() in logic.status.message
     assert mask_of(logic)[C]
     assert mask_of(logic)[before].all()
 

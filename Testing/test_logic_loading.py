@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from FastSAM3DSlicerLib import steps
+from FastSAM3DSlicerLib import wording
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from harness import clicking, mrml
@@ -69,7 +69,7 @@ def test_a_cancel_waits_for_nothing_and_what_is_loaded_serves_the_next_click(
     logic.warmUp()
     assert not gate.is_set()
     assert not logic.isBusy
-    assert logic.status.message == steps.CANCELLED
+    assert logic.status.message == wording.cancelled()
     assert places(logic) == ()
     events.next = gate.set
     click(logic, C)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import slicer
 
-from FastSAM3DSlicerLib import binding, segments, steps
 from FastSAM3DSlicerLib import scene as lib
+from FastSAM3DSlicerLib import segments, wording
+from FastSAM3DSlicerLib.binding import Lost
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.prediction import Options
 from harness import clicking, mrml
@@ -87,7 +88,7 @@ def test_a_cancel_after_going_on_leaves_both_segments_as_they_were(logic, events
     first, there = logic.segmentId, logic.pointsNode()
     events.next = lambda: (logic.nextSegment(), click(logic, B), logic.cancel())
     click(logic, C)
-    assert logic.status.message == steps.CANCELLED
+    assert logic.status.message == wording.cancelled()
     assert not mask_of(logic).any()
     assert places(logic) == ()
     np.testing.assert_array_equal(mask_of(logic, first), fresh(volume, (A, True)))
@@ -120,7 +121,7 @@ def test_what_was_left_may_go_away_before_it_is_complete(logic, events, volume, 
         click(logic, C)
         np.testing.assert_array_equal(mask_of(logic), fresh(volume, (C, True)))
     else:
-        assert logic.status.message in (binding.VOLUME_LOST, binding.SCENE_LOST)
+        assert logic.status.message in (Lost.VOLUME.text, Lost.SCENE.text)
 
 
 def test_refining_in_the_middle_of_a_click_keeps_the_click(logic, events, volume):
@@ -158,7 +159,7 @@ class TestQuestions:
         assert logic.showUncertainty() is None
         np.testing.assert_array_equal(mask_of(logic), fresh(volume, (A, True), (C, True)))
         assert lib.overlayOf(volume) is None
-        assert logic.status.message != steps.CANCELLED
+        assert logic.status.message != wording.cancelled()
 
     def test_undo_meanwhile_takes_the_last_click_back(self, logic, events):
         events.next = logic.undo
@@ -181,7 +182,7 @@ class TestQuestions:
         before = mask_of(logic)
         events.next = logic.cancel
         assert logic.showUncertainty() is None
-        assert logic.status.message == steps.CANCELLED
+        assert logic.status.message == wording.cancelled()
         np.testing.assert_array_equal(mask_of(logic), before)
 
     def test_nothing_is_asked_while_a_click_is_predicted(self, logic, events):

@@ -5,7 +5,7 @@ from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib import segments
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.prediction import Options
-from FastSAM3DSlicerLib.status import FIRST, NEXT
+from FastSAM3DSlicerLib.status import first, following
 from harness.clicking import A, C, click, logic, mask_of, network, new_logic, volume
 from harness.mrml import linear_transform, make_volume, scene, warping_transform
 
@@ -96,7 +96,7 @@ def test_options_change_the_mask_of_the_clicks_that_are_there(logic):
 
 
 def test_the_status_says_what_happened(logic, volume):
-    assert logic.status.message == FIRST
+    assert logic.status.message == first()
     heard = []
     logic.onStatus = heard.append
     click(logic, A)
@@ -105,7 +105,7 @@ def test_the_status_says_what_happened(logic, volume):
     assert status.encodeMs > 0
     assert status.decodeMs > 0
     assert status.confidence == pytest.approx(0.9)
-    assert status.message == NEXT
+    assert status.message == following(voxels=1)
     voxel_ml = lib.gridOf(volume).voxelMl
     assert status.volumeMl == pytest.approx(mask_of(logic).sum() * voxel_ml)
 

@@ -14,7 +14,8 @@ from harness import scripted
 
 scripted.provide_translation()
 
-from FastSAM3DSlicerLib import binding, steps
+from FastSAM3DSlicerLib import wording
+from FastSAM3DSlicerLib.binding import Lost
 from FastSAM3DSlicerLib.statuspanel import REST
 from harness import slowpanel
 from harness.fastsam import FAR, MIDDLE, mask_of, settle
@@ -23,17 +24,9 @@ globals().update(slowpanel.FIXTURES)
 
 
 @pytest.mark.parametrize("is_during", [True, False])
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        ("volume", binding.VOLUME_LOST),
-        ("segmentation", binding.SEGMENTATION_LOST),
-        ("segment", binding.SEGMENT_LOST),
-        ("scene", binding.SCENE_LOST),
-    ],
-)
+@pytest.mark.parametrize("what", ["volume", "segmentation", "segment", "scene"])
 def test_what_is_gone_is_told_and_no_longer_shown(
-    clicking, panel, slow, scene, volume, application, during, what, message, is_during
+    clicking, panel, slow, scene, volume, application, during, what, is_during
 ):
     clicking(MIDDLE)
     node, segment = panel.logic.segmentationNode, panel.logic.segmentId
@@ -49,7 +42,7 @@ def test_what_is_gone_is_told_and_no_longer_shown(
     else:
         gone()
     settle(application)
-    assert panel.ui.statusLabel.text == message
+    assert panel.ui.statusLabel.text == Lost(what).text
     assert panel.ui.busyStack.currentIndex == REST
     assert panel.ui.volumeSelector.currentNode() is panel.logic.volumeNode
     assert panel.ui.segmentationSelector.currentNode() is panel.logic.segmentationNode
@@ -99,5 +92,5 @@ def test_a_volume_whose_image_is_exchanged_keeps_its_segment(clicking, panel, vo
     before = mask_of(panel)
     slicer.util.updateVolumeFromArray(volume, np.full((40, 60, 60), 7, np.int16))
     clicking(FAR)
-    assert steps.IMAGE_CHANGED in panel.ui.statusLabel.text
+    assert wording.imageChanged() in panel.ui.statusLabel.text
     assert (mask_of(panel) & before).any()

@@ -14,7 +14,7 @@ from harness import scripted
 
 scripted.provide_translation()
 
-from FastSAM3DSlicerLib import steps
+from FastSAM3DSlicerLib import wording
 from FastSAM3DSlicerLib.statuspanel import BUSY, REST
 from harness import slowpanel
 from harness.fastsam import FAR, MIDDLE, mask_of, settle, signs, voxel
@@ -95,7 +95,7 @@ def test_loading_can_be_cancelled_at_once_and_goes_on_by_itself(panel, gate, red
     panel.ui.includeButton.click()
     assert shown[1:] == [BUSY]
     assert not gate.isOpen.is_set()
-    assert panel.ui.statusLabel.text == steps.CANCELLED
+    assert panel.ui.statusLabel.text == wording.cancelled()
     assert panel.ui.busyStack.currentIndex == REST
     assert not panel.placing.isOn
     assert not panel.ui.includeButton.checked
@@ -159,7 +159,7 @@ def test_a_cancel_after_another_segment_was_taken_takes_the_click_back(
     during(lambda: (panel.ui.nextButton.click(), panel.ui.cancelButton.click()))
     clicking(FAR)
     settle(application)
-    assert panel.ui.statusLabel.text == steps.CANCELLED
+    assert panel.ui.statusLabel.text == wording.cancelled()
     np.testing.assert_array_equal(mask_of(panel, first), before)
     panel.ui.segmentsTable.setSelectedSegmentIDs([first])
     assert signs(panel) == [True]

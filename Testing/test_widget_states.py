@@ -11,7 +11,7 @@ from harness import scripted
 
 scripted.provide_translation()
 
-from FastSAM3DSlicerLib import install, steps
+from FastSAM3DSlicerLib import install, wording
 from FastSAM3DSlicerLib.errors import UserError
 from FastSAM3DSlicerLib.statuspanel import REST
 from harness import fastsam, slowpanel
@@ -152,7 +152,7 @@ def test_a_cancelled_prediction_leaves_the_segment_as_it_was(clicking, panel, sl
     cancelled = during(panel.ui.cancelButton.click)
     clicking(FAR)
     assert cancelled
-    assert panel.ui.statusLabel.text == steps.CANCELLED
+    assert panel.ui.statusLabel.text == wording.cancelled()
     assert signs(panel) == [True]
     np.testing.assert_array_equal(mask_of(panel), before)
 

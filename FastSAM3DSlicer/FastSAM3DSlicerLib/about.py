@@ -12,7 +12,7 @@ def describe(parent: Any) -> None:
     parent.title = _("FastSAM3D")
     parent.categories = [i18n.translate("qSlicerAbstractCoreModule", "Segmentation")]
     parent.dependencies = ["Markups", "Segmentations"]
-    parent.contributors = ["The FastSAM3D contributors"]
+    parent.contributors = [_("The FastSAM3D contributors")]
     parent.helpText = _(
         "Segment organs and lesions by clicking on them: press <b>Include</b> and click on the "
         "object in a slice view. The mask appears at once; further clicks mend it. Points can be "

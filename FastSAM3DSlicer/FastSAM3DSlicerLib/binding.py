@@ -2,20 +2,39 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeAlias
 
 from . import masking, points, scene, segments
+from .language import tr as _
 from .timeline import Point
 from .watch import Watch
 
-VOLUME_LOST = "The volume was removed; its segments are as they were. Choose another volume."
-SEGMENTATION_LOST = "The segmentation was removed; the next click makes a new one."
-SEGMENT_LOST = "The segment was removed; the next click makes a new one."
-POINTS_LOST = "The segment's points were removed; the segment is as it was."
-SCENE_LOST = "The scene was closed. Load a volume to begin."
-
 Key: TypeAlias = tuple[str, str]
 """Ids of a segmentation and a segment: what tells one segment from all others in the scene."""
+
+
+class Lost(Enum):
+    """What has left the scene while it was in use."""
+
+    VOLUME = "volume"
+    SEGMENTATION = "segmentation"
+    SEGMENT = "segment"
+    POINTS = "points"
+    SCENE = "scene"
+
+    @property
+    def text(self) -> str:
+        """Say it to the user, and what to do."""
+        return {
+            Lost.VOLUME: _(
+                "The volume was removed; its segments are as they were. Choose another volume."
+            ),
+            Lost.SEGMENTATION: _("The segmentation was removed; the next click makes a new one."),
+            Lost.SEGMENT: _("The segment was removed; the next click makes a new one."),
+            Lost.POINTS: _("The segment's points were removed; the segment is as it was."),
+            Lost.SCENE: _("The scene was closed. Load a volume to begin."),
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -60,11 +79,11 @@ class Binding:
         volumeNode: or None.
         segmentationNode: or None, then `prepare` adds one.
         segmentId: or "", then `prepare` adds a segment.
-        onLost: called with what happened, and the key of the segment in use, when something in
-            use has left the scene.
+        onLost: called with what has left the scene while it was in use, and the key of the
+            segment in use.
     """
 
-    def __init__(self, onLost: Callable[[str, Key], None]) -> None:
+    def __init__(self, onLost: Callable[[Lost, Key], None]) -> None:
         self.volumeNode: Any = None
         self.segmentationNode: Any = None
         self.segmentId = ""
@@ -150,21 +169,21 @@ class Binding:
         if node is self.volumeNode:
             scene.hideOverlay(node)
             self.volumeNode = None
-            self.onLost(VOLUME_LOST, key)
+            self.onLost(Lost.VOLUME, key)
         elif node is self.segmentationNode:
             self.choose(None, "")
             points.removeAll(node)
             masking.removeEditor(node)
-            self.onLost(SEGMENTATION_LOST, key)
+            self.onLost(Lost.SEGMENTATION, key)
         elif node is self._pointsNode:
             self._pointsNode = None
-            self.onLost(POINTS_LOST, key)
+            self.onLost(Lost.POINTS, key)
 
     def _segmentRemoved(self, segmentId: str) -> None:
         key, node = self.key, points.nodeOf(self.segmentationNode, segmentId)
         if segmentId == self.segmentId:
             self.choose(self.segmentationNode, "")
-            self.onLost(SEGMENT_LOST, key)
+            self.onLost(Lost.SEGMENT, key)
         if node is not None:
             points.remove(node)
 
@@ -173,4 +192,4 @@ class Binding:
         self._watch.follow(None)
         self.volumeNode = self.segmentationNode = self._pointsNode = None
         self.segmentId = ""
-        self.onLost(SCENE_LOST, key)
+        self.onLost(Lost.SCENE, key)

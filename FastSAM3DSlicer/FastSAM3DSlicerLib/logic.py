@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from . import points, scene, segments
-from .binding import SCENE_LOST, VOLUME_LOST, Binding, Key
+from .binding import Binding, Key, Lost
 from .network import Engine, OpenNetwork, loadNetwork
 from .prediction import Options, Prediction
-from .status import NEXT, NOTHING_FOUND, Status
+from .status import Status, following
 from .steps import Steps
 from .timeline import Place, Refined, Start, Timeline, boundsOf, startsOf
 from .worker import Pump, Worker
@@ -269,7 +269,7 @@ class FastSAM3DSlicerLogic:
             self.segmentationNode.GetSegmentation().RemoveSegment(self.segmentId)
 
     def _written(self, prediction: Prediction, voxels: int) -> None:
-        message = prediction.message or (NEXT if voxels else NOTHING_FOUND)
+        message = prediction.message or following(voxels)
         self._tell(
             Status(
                 self.engine.place,
@@ -292,7 +292,7 @@ class FastSAM3DSlicerLogic:
         self.status = status
         self.onStatus(status)
 
-    def _lost(self, message: str, key: Key) -> None:
-        everything = message in (SCENE_LOST, VOLUME_LOST)
+    def _lost(self, what: Lost, key: Key) -> None:
+        everything = what in (Lost.SCENE, Lost.VOLUME)
         self._steps.forget(None if everything else key)
-        self._tell(Status(self.engine.place, message=message))
+        self._tell(Status(self.engine.place, message=what.text))

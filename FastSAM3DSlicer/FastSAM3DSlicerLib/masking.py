@@ -14,9 +14,6 @@ from .timeline import Box, Mask
 OWN = "FastSAM3D.Editor"
 """Attribute of the module's own segment editor nodes."""
 
-KEEP_OTHERS = "let other segments stay as they are, under Options"
-"""What to do if segments of another grid would have to give way."""
-
 _EVERYWHERE = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
 _OVERWRITE_NONE = slicer.vtkMRMLSegmentEditorNode.OverwriteNone
 
@@ -107,7 +104,7 @@ def requireGrids(masking: Masking, segmentationNode: Any, segmentId: str, volume
     segments.requireGrid(segmentationNode, segmentId, volumeNode)
     if masking.takesFromOthers:
         for each in segmentationNode.GetSegmentation().GetSegmentIDs():
-            segments.requireGrid(segmentationNode, each, volumeNode, KEEP_OTHERS)
+            segments.requireGrid(segmentationNode, each, volumeNode, givesWay=True)
 
 
 def writeMasked(

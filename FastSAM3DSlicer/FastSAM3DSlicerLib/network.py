@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import UserError
+from .language import tr as _
 from .prediction import Network
 
 OpenNetwork = Callable[[str, str], Network]
@@ -23,7 +24,9 @@ def loadNetwork(preset: str, device: str) -> Network:
         from fastsam3d.model import load_model
     except ImportError as error:
         raise UserError(
-            f"PyTorch cannot be imported ({error}): install it with the module's button."
+            _("PyTorch cannot be imported ({error}): install it with the module's button.").format(
+                error=error
+            )
         ) from error
     try:
         return load_model(preset, device=device)
@@ -74,7 +77,9 @@ class Engine:
             return False
         if self.device == "cpu" or not self.place or self.place.startswith("cpu"):
             return False
-        self.note = f"The memory of {self.place} is full; continued on the CPU, which is slower."
+        self.note = _(
+            "The memory of {place} is full; continued on the CPU, which is slower."
+        ).format(place=self.place)
         self.device, self._network = "cpu", None
         return True
 
@@ -85,4 +90,4 @@ def explained(error: BaseException) -> Any:
 
     if not out_of_memory(error):
         return error
-    return UserError("The computer's memory is full: close other programs or crop the volume.")
+    return UserError(_("The computer's memory is full: close other programs or crop the volume."))

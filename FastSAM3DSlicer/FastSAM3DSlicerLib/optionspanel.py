@@ -14,12 +14,6 @@ from .panelpart import Attempt, PanelPart
 from .parameters import Parameters
 from .statuspanel import StatusPanel
 
-NOT_PLACED = _(
-    "The region {name!r} is not placed yet, so masks may go anywhere: place it in the views with "
-    "the module Markups."
-)
-DRAW_IN = _("Masks stay within the new box: draw its sides in or out by their handles.")
-
 OVERWRITE = (
     slicer.vtkMRMLSegmentEditorNode.OverwriteNone,
     slicer.vtkMRMLSegmentEditorNode.OverwriteVisibleSegments,
@@ -92,7 +86,12 @@ class OptionsPanel(PanelPart):
             self._watch(node)
             self.apply()
             if node is not None and not scene.isPlaced(node):
-                self._status.say(NOT_PLACED.format(name=node.GetName()))
+                self._status.say(
+                    _(
+                        "The region {name!r} is not placed yet, so masks may go anywhere: place it "
+                        "in the views with the module Markups."
+                    ).format(name=node.GetName())
+                )
 
     def _regionMade(self, node: Any) -> None:
         self._attempt(lambda: self._fit(node))
@@ -108,7 +107,9 @@ class OptionsPanel(PanelPart):
             mask = segments.readMask(*target, volume)
         regions.fit(region, volume, regions.boxFor(mask, scene.gridOf(volume)))
         self.apply()
-        self._status.say(DRAW_IN)
+        self._status.say(
+            _("Masks stay within the new box: draw its sides in or out by their handles.")
+        )
 
     def _watch(self, region: Any) -> None:
         if region is self._region:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import slicer
 
+from .language import tr as _
 from .scene import carried
 from .timeline import SAME_MM, Place, Point
 
@@ -33,8 +34,9 @@ def nodeOf(segmentationNode: Any, segmentId: str) -> Any:
 
 def newNode(segmentationNode: Any, segmentId: str, volumeNode: Any) -> Any:
     """Add a markups node for a segment's points; it stays out of the lists of nodes."""
-    name = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", f"{name} points")
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
+    name = _("{segment} points").format(segment=segment)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", name)
     node.SetHideFromEditors(True)
     node.SetControlPointLabelFormat("%d")  # an empty one lets ids repeat after a deletion
     node.SetNodeReferenceID(SEGMENTATION, segmentationNode.GetID())

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .errors import UserError
 from .timeline import Box, Entries, Entry, Mask, Painted, Point, Refined, Start
+from .wording import told
 
 Check = Callable[[], None]
 """Raises if nobody waits for the result any more."""
@@ -120,7 +121,7 @@ class Prediction:
     @property
     def message(self) -> str:
         """Return what the session has to tell, or ""."""
-        return self._session.message
+        return told(self._session.message)
 
     @property
     def times(self) -> Times:
@@ -216,7 +217,7 @@ class Prediction:
         try:
             return self._session.click(point.ras, positive=point.positive)
         except InputError as error:
-            raise UserError(str(error)) from error
+            raise UserError(told(str(error))) from error
 
     def _note(self, box: Box | None) -> None:
         from fastsam3d.history import join

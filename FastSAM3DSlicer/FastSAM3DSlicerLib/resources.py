@@ -29,7 +29,7 @@ def registerSampleData() -> None:
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="FastSAM3D",
-        sampleName="FastSAM3D abdomen",
+        sampleName="FastSAM3D abdomen",  # in English: scripts ask for it by this name
         thumbnailFileName=resource("Icons/FastSAM3DSlicer.png"),
         uris=SAMPLE_URL + SAMPLE_SHA256,
         fileNames=SAMPLE_FILE,

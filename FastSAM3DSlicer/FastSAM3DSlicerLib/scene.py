@@ -15,6 +15,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from . import foreground
 from .errors import UserError
+from .language import tr as _
 from .timeline import Box, Place
 
 Matrix = NDArray[np.float64]
@@ -57,16 +58,22 @@ def imageArray(volumeNode: Any) -> NDArray[Any]:
         UserError: no volume, no voxels, or several components a voxel.
     """
     if volumeNode is None or not volumeNode.IsA("vtkMRMLScalarVolumeNode"):
-        raise UserError("There is no volume to segment: choose one.")
+        raise UserError(_("There is no volume to segment: choose one."))
     image = volumeNode.GetImageData()
     name = volumeNode.GetName()
     if image is None or image.GetPointData().GetScalars() is None or 0 in image.GetDimensions():
-        raise UserError(f"The volume {name!r} holds no voxels: load it, or choose another one.")
+        raise UserError(
+            _("The volume {name!r} holds no voxels: load it, or choose another one.").format(
+                name=name
+            )
+        )
     scalars = image.GetPointData().GetScalars()
     if (count := scalars.GetNumberOfComponents()) != 1:
         raise UserError(
-            f"The volume {name!r} has {count} components a voxel; expected one: "
-            "make a scalar volume of it with the module Vector to Scalar Volume."
+            _(
+                "The volume {name!r} has {count} components a voxel; expected one: make a scalar "
+                "volume of it with the module Vector to Scalar Volume."
+            ).format(name=name, count=count)
         )
     array: NDArray[Any] = vtk_to_numpy(scalars)
     return array.reshape(image.GetDimensions()[::-1])
@@ -102,13 +109,13 @@ def worldOf(volumeNode: Any, pointRas: Place) -> Place:
 def voxelAt(volumeNode: Any, pointWorld: Place) -> tuple[int, int, int]:
     """Return the (k, j, i) of the voxel at a point in the world, mm; it may lie outside."""
     rasToIjk = np.linalg.inv(gridOf(volumeNode).ijkToRas)
-    i, j, k, _ = np.floor(rasToIjk @ [*rasOf(volumeNode, pointWorld), 1.0] + 0.5).astype(int)
+    i, j, k = np.floor(rasToIjk @ [*rasOf(volumeNode, pointWorld), 1.0] + 0.5).astype(int)[:3]
     return int(k), int(j), int(i)
 
 
 def centreOf(volumeNode: Any, voxelKji: tuple[int, int, int]) -> Place:
     """Return the centre of a voxel in the world, mm."""
-    right, anterior, superior, _ = gridOf(volumeNode).ijkToRas @ [*voxelKji[::-1], 1.0]
+    right, anterior, superior = (gridOf(volumeNode).ijkToRas @ [*voxelKji[::-1], 1.0])[:3]
     return worldOf(volumeNode, (float(right), float(anterior), float(superior)))
 
 
@@ -136,8 +143,10 @@ def regionOf(roiNode: Any, volumeNode: Any) -> Box | None:
     high = np.clip(np.floor(kji.max(0) + 1e-6) + 1, 0, grid.shapeKji).astype(int)
     if (low >= high).any():
         raise UserError(
-            f"The region {roiNode.GetName()!r} holds no voxel of {volumeNode.GetName()!r}: "
-            "move it over the volume, or choose none."
+            _(
+                "The region {region!r} holds no voxel of {volume!r}: move it over the volume, or "
+                "choose none."
+            ).format(region=roiNode.GetName(), volume=volumeNode.GetName())
         )
     k, j, i = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
     return None if (k, j, i) == grid.whole else (k, j, i)
@@ -226,7 +235,7 @@ def _cornersOf(roiNode: Any) -> list[Place]:
 
 
 def _newOverlay(volumeNode: Any) -> Any:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Uncertainty")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _("Uncertainty"))
     node.SetNodeReferenceID(OVERLAY, volumeNode.GetID())
     node.SetSaveWithScene(False)
     node.SetHideFromEditors(True)

@@ -25,18 +25,17 @@ from .labelmap import (
     startOf,
     voxel,
 )
+from .language import tr as _
 from .scene import Grid, Matrix, gridOf, matrixBetween, transformBetween
 from .timeline import Box, Mask
 
 LABELMAP = "Binary labelmap"
 SURFACE = "Closed surface"
-COPY_IT = "press Next, and copy it into the new segment under Options, Start from"
-"""What to do with a segment of another grid."""
 
 
 def newSegmentation(volumeNode: Any) -> Any:
     """Add an empty segmentation to the scene, in place for a volume."""
-    name = f"{volumeNode.GetName()} segmentation"
+    name = _("{volume} segmentation").format(volume=volumeNode.GetName())
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     node.CreateDefaultDisplayNodes()
     place(node, volumeNode)
@@ -70,8 +69,10 @@ def place(segmentationNode: Any, volumeNode: Any) -> None:
         segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     if segmentation.GetSourceRepresentationName() != LABELMAP:
         raise UserError(
-            f"The segmentation {segmentationNode.GetName()!r} is kept as surfaces; expected "
-            "labelmaps: open it in the Segment Editor once, or choose another one."
+            _(
+                "The segmentation {segmentation!r} is kept as surfaces; expected labelmaps: open "
+                "it in the Segment Editor once, or choose another one."
+            ).format(segmentation=segmentationNode.GetName())
         )
     _toSegmentation(segmentationNode, volumeNode)
 
@@ -84,7 +85,7 @@ def hasSegment(segmentationNode: Any, segmentId: str) -> bool:
 
 
 def requireGrid(
-    segmentationNode: Any, segmentId: str, volumeNode: Any, advice: str = COPY_IT
+    segmentationNode: Any, segmentId: str, volumeNode: Any, *, givesWay: bool = False
 ) -> None:
     """Make sure that a segment holds nothing, or voxels that are counted as a volume's are.
 
@@ -94,7 +95,7 @@ def requireGrid(
         segmentationNode: fit for the volume.
         segmentId: the segment that is to be changed.
         volumeNode: whose voxels are to be written.
-        advice: what the user can do instead.
+        givesWay: to another segment, which is the one that is edited.
 
     Raises:
         UserError: it holds voxels of another grid.
@@ -105,10 +106,19 @@ def requireGrid(
         return
     if not isEmpty(segmentationNode, segmentId):
         name = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
-        raise UserError(
-            f"The segment {name!r} lies on another grid than {volumeNode.GetName()!r}, and a "
-            f"change would cost it voxels: {advice}."
+        text = (
+            _(
+                "The segment {segment!r} lies on another grid than {volume!r}, and a change would "
+                "cost it voxels: let other segments stay as they are, under Options."
+            )
+            if givesWay
+            else _(
+                "The segment {segment!r} lies on another grid than {volume!r}, and a change would "
+                "cost it voxels: press Next, and copy it into the new segment under Options, "
+                "Start from."
+            )
         )
+        raise UserError(text.format(segment=name, volume=volumeNode.GetName()))
 
 
 def isEmpty(segmentationNode: Any, segmentId: str) -> bool:
@@ -195,9 +205,10 @@ def _toSegmentation(segmentationNode: Any, volumeNode: Any) -> Matrix:
     matrix = matrixBetween(volumeNode, segmentationNode)
     if matrix is None:
         raise UserError(
-            f"{segmentationNode.GetName()!r} and {volumeNode.GetName()!r} lie under transforms "
-            "that differ and are not linear: put both under the same one, or choose another "
-            "segmentation."
+            _(
+                "{segmentation!r} and {volume!r} lie under transforms that differ and are not "
+                "linear: put both under the same one, or choose another segmentation."
+            ).format(segmentation=segmentationNode.GetName(), volume=volumeNode.GetName())
         )
     return matrix
 

@@ -1,10 +1,22 @@
 """What can be said about the segment being edited, and what to do next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-FIRST = "Click on the object: the mask appears at once."
-NEXT = "Add + where the mask lacks something, - where it has too much; or go to the next segment."
-NOTHING_FOUND = "Nothing is in the segment: click with + on the middle of the object."
+from .language import tr as _
+
+
+def first() -> str:
+    """Say what to do before the first click."""
+    return _("Click on the object: the mask appears at once.")
+
+
+def following(voxels: int) -> str:
+    """Say what to do next, given how many voxels are in the segment."""
+    if not voxels:
+        return _("Nothing is in the segment: click with + on the middle of the object.")
+    return _(
+        "Add + where the mask lacks something, - where it has too much; or go to the next segment."
+    )
 
 
 @dataclass(frozen=True)
@@ -25,4 +37,4 @@ class Status:
     decodeMs: float = 0.0
     volumeMl: float = 0.0
     confidence: float = 0.0
-    message: str = FIRST
+    message: str = field(default_factory=first)

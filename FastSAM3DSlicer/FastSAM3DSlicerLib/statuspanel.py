@@ -3,7 +3,6 @@
 from typing import Any
 
 from . import wording
-from .language import tr as _
 from .status import Status
 
 REST, BUSY = 0, 1
@@ -22,7 +21,7 @@ class StatusPanel:
 
     def show(self, status: Status) -> None:
         """Show what happened to the segment."""
-        self.say(_(status.message))
+        self.say(status.message)
         self._ui.detailLabel.text = wording.details(status)
 
     def begin(self, share: float | None = None) -> None:

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import points, scene, segments
+from . import points, scene, segments, wording
 from .binding import Binding, Key, Target
 from .editing import Editing
 from .errors import UserError
+from .language import tr as _
 from .network import Engine, explained
 from .prediction import Network, Options, Prediction
 from .timeline import Painted, Point, Start, Timeline, newPoints, pointsIn, withPoints
@@ -25,10 +26,6 @@ from .worker import Stale, Ticket, Worker
 T = TypeVar("T")
 Step = Callable[[Timeline], Timeline]
 """Says what is to be, given what was done so far."""
-
-BUSY = "Something else is under way: wait for it, or cancel it."
-CANCELLED = "Cancelled: the segment is as it was."
-IMAGE_CHANGED = "The image has changed: the segment is kept, and clicks see the new image."
 
 
 class Steps:
@@ -91,7 +88,7 @@ class Steps:
         isAny = self.isActing and (key is None or self._turns.isAbout(key))
         self._drop(key)
         if isAny:
-            self.onMessage(CANCELLED)
+            self.onMessage(wording.cancelled())
 
     def forget(self, key: Key | None = None) -> None:
         """Drop the timeline of one segment, or everything about all."""
@@ -113,11 +110,11 @@ class Steps:
             UserError: something else is under way, or there is nothing to ask.
         """
         if self.isActing:
-            raise UserError(BUSY)
+            raise UserError(_("Something else is under way: wait for it, or cancel it."))
         target = self._target()
         with self._turns.turn(target, isYielding=True):
             try:
-                prediction, _ = self._ready(target)
+                prediction = self._ready(target)[0]
                 answer = self._run(target, lambda ticket: question(prediction, ticket))
             except Stale:
                 return None
@@ -238,7 +235,7 @@ class Steps:
             if not target.isThere:
                 raise Stale
             if self._prediction is not None and image[0] == self._image[0] != image:
-                self._engine.note = IMAGE_CHANGED
+                self._engine.note = wording.imageChanged()
             self._prediction = Prediction(network, array, toRas)
             self._image, self._editing = image, None
         return self._prediction

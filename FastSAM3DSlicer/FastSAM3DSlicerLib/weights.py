@@ -59,8 +59,10 @@ def size(name: str) -> str:
         "incomplete": _("a part is here: the download goes on from it"),
         "missing": _("not here yet"),
     }
-    megabytes = "" if row.size_mb is None else f"{row.size_mb:.0f} MB, "
-    return f"{megabytes}{states[row.status]}"
+    state = states[row.status]
+    if row.size_mb is None:
+        return state
+    return _("{size:.0f} MB, {state}").format(size=row.size_mb, state=state)
 
 
 def isHere(name: str) -> bool:

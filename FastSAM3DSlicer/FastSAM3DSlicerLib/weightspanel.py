@@ -13,11 +13,6 @@ from .logic import FastSAM3DSlicerLogic
 from .parameters import Parameters
 from .statuspanel import StatusPanel
 
-UNKNOWN = _(
-    "Nobody has published a checksum of {name}. Accept the file as it is? From then on it is held "
-    "to the checksum that it has now."
-)
-
 
 class WeightsPanel:
     """Shows weights; those that are here are used as soon as they are chosen."""
@@ -114,7 +109,10 @@ class WeightsPanel:
         if self._logic.isBusy:  # what is under way could not go on before they are here
             self._status.say(_("Wait until the mask is there, then press again."))
             return False
-        text = UNKNOWN.format(name=name)
+        text = _(
+            "Nobody has published a checksum of {name}. Accept the file as it is? From then on it "
+            "is held to the checksum that it has now."
+        ).format(name=name)
         return not weights.isUnknown(name) or bool(slicer.util.confirmOkCancelDisplay(text))
 
     def _bring(self, name: str, work: Callable[[], bool]) -> None:

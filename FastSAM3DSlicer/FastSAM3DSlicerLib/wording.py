@@ -1,4 +1,6 @@
-"""What the panel says about a segment, in the user's language."""
+"""What is said about a segment, in the user's language."""
+
+import re
 
 from .language import tr as _
 from .status import Status
@@ -26,7 +28,7 @@ def details(status: Status) -> str:
 def place(device: str) -> str:
     """Name a device as people do."""
     kind = device.partition(":")[0]
-    return {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Metal)"}.get(kind, device)
+    return {"cpu": _("CPU"), "cuda": _("GPU (CUDA)"), "mps": _("GPU (Metal)")}.get(kind, device)
 
 
 def undecided(number: float) -> str:
@@ -43,3 +45,53 @@ def unexpected(error: BaseException) -> str:
         "This should not have happened ({kind}: {error}). The segment was left as it was; the "
         "Python console says more."
     ).format(kind=type(error).__name__, error=error)
+
+
+def cancelled() -> str:
+    """Say what a cancel leaves behind."""
+    return _("Cancelled: the segment is as it was.")
+
+
+def imageChanged() -> str:
+    """Say that a volume's voxels are other ones than those that were clicked on."""
+    return _("The image has changed: the segment is kept, and clicks see the new image.")
+
+
+def told(said: str) -> str:
+    """Return what the engine says about clicks in the user's language.
+
+    What else it says stays in English: it is about files of weights, their keys and commands.
+    """
+    for pattern, text in (
+        (
+            r"There is nothing to exclude",
+            _(
+                "There is nothing to exclude from yet: the point is kept, now include a point of "
+                "the object."
+            ),
+        ),
+        (
+            r"There is nothing to refine",
+            _(
+                "There is nothing to refine: the mask is empty or as fine as can be, or a closer "
+                "look shows something else."
+            ),
+        ),
+        (
+            r"The object goes on",
+            _(
+                "The object goes on beyond what the network sees at once: click where it goes on "
+                "to follow it."
+            ),
+        ),
+        (
+            r"The point (?P<place>.+) mm is voxel (?P<voxel>.+), outside .+ of (?P<size>.+):",
+            _(
+                "The point {place} mm is voxel {voxel}, outside the volume of {size}: choose one "
+                "inside it."
+            ),
+        ),
+    ):
+        if found := re.match(pattern, said):
+            return text.format(**found.groupdict())
+    return said

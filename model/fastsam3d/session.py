@@ -199,7 +199,7 @@ class Session:
     def _clear(self) -> None:
         self.mask: Mask = np.zeros(self._grid.shape_kji, bool)
         self._by_hand: Mask = np.zeros(self._grid.shape_kji, bool)
-        self._bounds: Box = NOTHING
+        self._bounds = NOTHING
         self._state = State()
         self._done: list[Step] = []
         self._undone: list[Step] = []
