@@ -66,6 +66,16 @@ class Desk:
     def ui(self) -> Any:
         return self._module.widget.ui
 
+    @property
+    def panel(self) -> Any:
+        """Return the panel as a widget."""
+        return self._module.panel
+
+    def dress(self) -> None:
+        """Draw the buttons' icons for the colours of the panel."""
+        self._module.widget._showIcons()
+        self.settle()
+
     def begin(self) -> None:
         """Begin with an empty segmentation."""
         if self.logic.segmentationNode is not None:

@@ -148,7 +148,7 @@ def allocated_kb() -> float:
     Free room between what is held does not count, so it is the same again when all is given back.
     """
     gc.collect()
-    if not hasattr(libc := ctypes.CDLL(None), "mallinfo2"):
+    if sys.platform != "linux" or not hasattr(libc := ctypes.CDLL(None), "mallinfo2"):
         return 0.0
     libc.mallinfo2.restype = _Allocated
     allocated = libc.mallinfo2()

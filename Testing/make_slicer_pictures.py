@@ -2,7 +2,8 @@
 
 The clicks are made with the mouse in the axial view, where a careful user would make them: first in
 the middle of the object, then in the middle of the largest error; on the last object, which is
-shown with its points, every other click is made in the slice of the first.
+shown with its points, every other click is made in the slice of the first. Clicks at the end that
+made a mask worse are taken back.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,8 @@ from fastsam3d.geometry import spacing_of
 from fastsam3d.images import read_labels, read_volume
 from fastsam3d.metrics import dice
 from fastsam3d.phantom import make_phantom
-from FastSAM3DSlicerLib import scene, segments
+from FastSAM3DSlicerLib import points, scene, segments
+from FastSAM3DSlicerLib.timeline import Point
 from harness import headless
 from harness.surfaced import surfaced
 from harness.views import Picture, ThreeDView
@@ -121,13 +123,23 @@ def played(desk: Desk, case: Case) -> Iterator[str]:
         segment = desk.logic.segmentationNode.GetSegmentation().GetSegment(desk.logic.segmentId)
         segment.SetName(target.name)
         segment.SetColor(*target.colour)
-        first = click(desk, target.truth_kji)
-        for count in range(1, target.clicks):
-            stays = target is case.targets[-1] and count % 2 == 1
-            click(desk, target.truth_kji, first[0] if stays else None)
+        first = clicked(desk, target, shown=target is case.targets[-1])
         desk.look_at(scene.centreOf(desk.volume, first))
-        found = dice(mask_of(desk), target.truth_kji)
-        yield f"{target.name}: {target.clicks} clicks, Dice {found:.2f}; {desk.ui.statusLabel.text}"
+        found, count = dice(mask_of(desk), target.truth_kji), len(points_of(desk))
+        yield f"{target.name}: {count} clicks, Dice {found:.2f}; {desk.ui.statusLabel.text}"
+
+
+def clicked(desk: Desk, target: Target, *, shown: bool) -> Voxel:
+    """Click on a target as long as that is worth it; return the voxel of the first click."""
+    first = click(desk, target.truth_kji)
+    found = [dice(mask_of(desk), target.truth_kji)]
+    for count in range(1, target.clicks):
+        click(desk, target.truth_kji, first[0] if shown and count % 2 == 1 else None)
+        found.append(dice(mask_of(desk), target.truth_kji))
+    for _ in found[int(np.argmax(found)) + 1 :]:
+        desk.ui.undoButton.click()
+        desk.settle()
+    return first
 
 
 def click(desk: Desk, truth_kji: Mask, k: int | None = None) -> Voxel:
@@ -147,6 +159,10 @@ def click(desk: Desk, truth_kji: Mask, k: int | None = None) -> Voxel:
 
 def mask_of(desk: Desk) -> Mask:
     return segments.readMask(desk.logic.segmentationNode, desk.logic.segmentId, desk.volume)
+
+
+def points_of(desk: Desk) -> tuple[Point, ...]:
+    return points.read(desk.logic.pointsNode(), desk.volume)
 
 
 def pictures(desk: Desk) -> dict[str, Picture]:

@@ -1,63 +1,68 @@
-"""Make the pictures of the panel in the README: `python Testing/picture_panel.py`.
+"""Pictures of the panel beside a slice, in Slicer's light and dark colours, without a desktop.
 
-A session on the built-in phantom with the default weights, clicked by real mouse events in real
-views; drawn without a window, in Slicer's light and dark colours, into `Resources/Screenshots`.
+A session on the built-in phantom with the default weights, clicked as in `make_slicer_pictures`.
 """
 
-# ruff: noqa: E402 -- the harness is started before what needs it is imported
-
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / name) for name in ("Testing", "FastSAM3DSlicer", "model")]
-
-from harness import application as slicer_application
-
-application = slicer_application.start()
-
-import slicer
+import typer
 from PySide6 import QtCore, QtGui
 
-from fastsam3d.phantom import ORGANS, make_phantom
-from harness import fastsam, looks
-from harness.views import Picture, SliceView
+from bench_networks import default_network
+from desk import Desk
+from fastsam3d.phantom import make_phantom
+from harness import application, looks
+from harness.surfaced import surfaced
+from harness.views import Picture
+from make_slicer_pictures import ABDOMEN, Case, Target, played
 
-FOLDER = ROOT / "Resources" / "Screenshots"
-PANEL_PX = (400, 560)
-VIEW_PX = (560, 560)
-WINDOW_HU, LEVEL_HU = 400, 60
-SHOWN = ("spleen", "liver")
+SCREENSHOTS = Path(__file__).parents[1] / "Resources" / "Screenshots"
+PANEL_PIXELS = (400, 560)
+VIEW_PIXELS = (560, 560)
+LOOKS = {"panel": looks.LIGHT, "panel-dark": looks.DARK}
 
 
-def add_phantom() -> tuple[Any, dict[str, tuple[float, float, float]]]:
-    """Add the phantom to the scene; return it and a place in the middle of each organ, RAS mm."""
+def kidneys() -> Case:
+    """Take the phantom and its kidneys."""
     phantom = make_phantom()
-    volume = slicer.util.addVolumeFromArray(phantom.array_kji, phantom.ijk_to_ras, "Phantom")
-    volume.CreateDefaultDisplayNodes()
-    volume.GetDisplayNode().AutoWindowLevelOff()
-    volume.GetDisplayNode().SetWindowLevel(WINDOW_HU, LEVEL_HU)
-    return volume, {name: _inside(phantom, name) for name in ORGANS}
+    targets = (
+        Target("left kidney", phantom.organ("left kidney"), (0.45, 0.65, 0.95), 5),
+        Target("right kidney", phantom.organ("right kidney"), (0.95, 0.78, 0.3), 5),
+    )
+    return Case(phantom.array_kji, phantom.ijk_to_ras, targets)
 
 
-def click(view: SliceView, place: tuple[float, float, float]) -> None:
-    """Show a place and click on it."""
-    view.node.JumpSliceByOffsetting(*place)
-    application.processEvents()
-    view.click(view.pixel_of(place))
-    fastsam.settle(application)
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the PNG files go.")] = SCREENSHOTS,
+) -> None:
+    """Play a session and write pictures of its end."""
+    case = kidneys()
+    with surfaced():
+        desk = Desk(case.scan_kji, case.ijk_to_ras, default_network()[0], VIEW_PIXELS)
+        desk.volume.SetName("Phantom")
+        desk.volume.GetDisplayNode().AutoWindowLevelOff()
+        desk.volume.GetDisplayNode().SetWindowLevelMinMax(*ABDOMEN)
+        desk.panel.show()
+        for line in played(desk, case):
+            typer.echo(line)
+        desk.choose_sign(positive=True)
+        for name, look in LOOKS.items():
+            drawn(desk, look).save(str(folder / f"{name}.png"))
+        desk.close()
 
 
-def picture_of(panel: Any, view: SliceView, look: QtGui.QPalette) -> QtGui.QImage:
-    """Draw the panel beside the view."""
-    with looks.dressed(application, look):
-        panel.source.FastSAM3DSlicerWidget._showIcons(panel.widget)
-        panel.panel.resize(*PANEL_PX)
-        fastsam.settle(application)
-        left = panel.panel.grab().toImage()
-    right = _image(view.picture())
-    both = QtGui.QImage(left.width() + right.width(), left.height(), left.format())
+def drawn(desk: Desk, look: QtGui.QPalette) -> QtGui.QImage:
+    """Draw the panel beside the axial view."""
+    with looks.dressed(application.start(), look):
+        desk.dress()
+        desk.panel.resize(*PANEL_PIXELS)
+        desk.settle()
+        left = desk.panel.grab().toImage()
+    right = image_of(desk.views["Red"].picture())
+    height = max(left.height(), right.height())
+    both = QtGui.QImage(left.width() + right.width(), height, left.format())
+    both.fill(look.color(QtGui.QPalette.ColorRole.Window))
     painter = QtGui.QPainter(both)
     painter.drawImage(QtCore.QPoint(0, 0), left)
     painter.drawImage(QtCore.QPoint(left.width(), 0), right)
@@ -65,43 +70,11 @@ def picture_of(panel: Any, view: SliceView, look: QtGui.QPalette) -> QtGui.QImag
     return both
 
 
-def _inside(phantom: Any, name: str) -> tuple[float, float, float]:
-    """Return the voxel of an organ that is farthest from its border, in RAS mm."""
-    import numpy as np
-    from scipy import ndimage
-
-    depth = ndimage.distance_transform_edt(phantom.organ(name))
-    k, j, i = np.unravel_index(depth.argmax(), depth.shape)
-    right, anterior, superior, _ = phantom.ijk_to_ras @ [i, j, k, 1]
-    return float(right), float(anterior), float(superior)
-
-
-def _image(picture: Picture) -> QtGui.QImage:
+def image_of(picture: Picture) -> QtGui.QImage:
     height, width, _ = picture.shape
     kind = QtGui.QImage.Format.Format_RGB888
     return QtGui.QImage(picture.tobytes(), width, height, 3 * width, kind).copy()
 
 
-def main() -> None:
-    """Make the pictures."""
-    panel = slicer_application.load_module(fastsam.MODULE, enter=False)
-    volume, middles = add_phantom()
-    view = SliceView(slicer_application.headless.start(), "Red", "Axial", VIEW_PX)
-    application.layout.slices["Red"] = view
-    view.show(volume)
-    panel.widget.enter()
-    panel.panel.show()
-    panel.widget.ui.includeButton.click()
-    for name in SHOWN:
-        if panel.widget.logic.status.volumeMl:
-            panel.widget.ui.nextButton.click()
-        click(view, middles[name])
-        node, segment = panel.widget.logic.segmentationNode, panel.widget.logic.segmentId
-        node.GetSegmentation().GetSegment(segment).SetName(name)
-    for name, look in (("panel", looks.LIGHT), ("panel-dark", looks.DARK)):
-        picture_of(panel, view, look).save(str(FOLDER / f"{name}.png"))
-    panel.unload()
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)
