@@ -35,6 +35,7 @@ LEARNING = {
     "synthetic", "cube", "data", "examples", "pool", "prepare", "lesson", "learn", "train",
     "task", "loop", "loop_config", "learner", "optimizer", "order", "devices", "board", "bars",
     "taps", "progressive", "featurecache", "logits", "recipes", "teacher", "growth", "distill",
+    "trial", "cost", "sidebyside",
 }  # fmt: skip
 TORCH = (NETWORK - {"config"}) | LEARNING | {"model", "inputs", "checkpoints", "packing"}
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +24,14 @@ from distilling import (
     teacher,
 )
 from fastsam3d import distill as module
+from fastsam3d import gather
 from fastsam3d.cli import main
 from fastsam3d.config import PRESETS
 from fastsam3d.curve import read_log
-from fastsam3d.distill import DATA, FEATURES, PLAN, Distillation, distill, new_student, run
+from fastsam3d.distill import FEATURES, PLAN, Distillation, distill, new_student, run
 from fastsam3d.errors import InputError
+from fastsam3d.gather import DATA
+from fastsam3d.limit import OutOfTime
 from fastsam3d.logits import LogitConfig
 from fastsam3d.manifest import read_manifest
 from fastsam3d.model import load_model
@@ -66,7 +70,9 @@ def desk(tmp_path_factory):
 def plan_in(folder, desk):
     teacher = str(desk / "teacher.safetensors")
     source = desk / "manifest.csv"
-    return Distillation(source, folder, teacher, "fastsam3d-default", QUICK, 2, workers=0)
+    return Distillation(
+        source, folder, teacher, "fastsam3d-default", QUICK, 2, workers=0, held_out=0
+    )
 
 
 @pytest.fixture
@@ -92,11 +98,13 @@ def test_command_leads_from_a_manifest_to_weights_that_segment_uses(desk, tmp_pa
     with pytest.raises(SystemExit) as ended:
         main(
             f"distill {desk} {out} --teacher {guide} --steps 1 --examples 1 --batch-size 1 "
-            "--workers 0 --device cpu --precision 32-true".split()
+            "--held-out 1 --workers 0 --device cpu --precision 32-true".split()
         )
     assert ended.value.code == 0
     path = out / "fastsam3d-default.safetensors"
-    assert str(path) in capsys.readouterr().out.replace("\n", "")
+    said = capsys.readouterr().out.replace("\n", "")
+    assert str(path) in said
+    assert str(out / "report.html") in said
     student = load_model("fastsam3d-default", checkpoint=path, device="cpu")
     assert student.config == STUDENT
     mask = tmp_path / "mask.nii.gz"
@@ -184,6 +192,26 @@ def test_folder_of_another_distillation_is_refused(done, tmp_path):
         run(replace(done, examples=9, recipe=adapted(QUICK, replace(SETTING, steps=9))))
 
 
+def test_time_that_is_up_stops_after_a_saved_step_and_the_next_calls_go_on(done, plan):
+    hasty = replace(plan, limit_seconds=1e-6)
+    reached = []
+    while not (plan.folder / "fastsam3d-default.safetensors").exists():
+        with suppress(OutOfTime):
+            run(hasty)
+        logs = [read_log(plan.folder / f"{name}.csv") for name in ("feature", "logits")]
+        reached.append(sum(len(log) for log in logs))
+        assert len(reached) < 5
+    assert len(reached) > 1
+    assert reached[-1] == 4
+    assert_close(result(plan), result(done), rtol=0, atol=0)
+
+
+def test_several_devices_take_no_limit(plan):
+    pair = replace(QUICK, logits=replace(QUICK.logits, devices=2))
+    with pytest.raises(InputError, match="leave --limit-seconds out"):
+        run(replace(plan, recipe=pair, limit_seconds=9))
+
+
 def test_damaged_note_of_what_the_folder_holds_is_told(plan):
     plan.folder.mkdir()
     (plan.folder / PLAN).write_text("{")
@@ -201,13 +229,13 @@ def test_student_that_cannot_follow_is_refused_before_anything_is_written(plan, 
 
 def test_published_networks_learn_on_patches_of_their_spacing(plan, monkeypatch, tmp_path):
     asked = []
-    real = module.supply
+    real = gather.supply
 
     def supply(*given, **named):
         asked.append(named["spacing_mm"])
         return real(*given, **named)
 
-    monkeypatch.setattr(module, "supply", supply)
+    monkeypatch.setattr(gather, "supply", supply)
     run(plan)
     path = tmp_path / "published.safetensors"
     save_weights(path, network(PUBLISHED_TEACHER).state_dict())
@@ -251,7 +279,7 @@ def test_two_processes_of_torchrun_end_where_one_does(desk, tmp_path):
         command += ["--nproc-per-node", str(count), str(script)]
         command += (
             f"distill {desk} {out} --teacher {desk / 'teacher.safetensors'} --steps 2 --examples 3 "
-            "--batch-size 2 --workers 0 --cache --device cpu --precision 32-true"
+            "--batch-size 2 --held-out 1 --workers 0 --cache --device cpu --precision 32-true"
         ).split()
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=400, env=environment, check=False

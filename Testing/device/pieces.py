@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from fastsam3d.model import CompactNetwork
@@ -32,16 +32,40 @@ class State:
 
 
 def save_state(folder: Path, state: State, *, piece_bytes: int = PIECE_BYTES) -> list[Path]:
+    """Write the pieces of a state, as `write_pieces` does."""
+    return write_pieces(folder, _tensors(state), state.step, state.seconds, piece_bytes=piece_bytes)
+
+
+def load_state(folder: Path, state: State) -> None:
+    """Go on from saved pieces.
+
+    Raises:
+        ValueError: a piece is missing or was changed.
+    """
+    tensors, state.step, state.seconds = read_pieces(folder)
+    state.network.load_state_dict(_part(tensors, "network"))
+    state.average.module.load_state_dict(_part(tensors, "average"))
+    state.average.n_averaged.fill_(state.step)
+
+
+def write_pieces(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    step: int,
+    seconds: float,
+    *,
+    piece_bytes: int = PIECE_BYTES,
+) -> list[Path]:
     """Write the pieces and then their index, which makes them count; delete older pieces."""
     folder.mkdir(parents=True, exist_ok=True)
-    blob = save(_tensors(state))
+    blob = save(tensors)
     parts = [blob[start : start + piece_bytes] for start in range(0, len(blob), piece_bytes)]
-    paths = [folder / f"state-{state.step:07}-{n}.part" for n in range(len(parts))]
+    paths = [folder / f"state-{step:07}-{n}.part" for n in range(len(parts))]
     for path, part in zip(paths, parts, strict=True):
         path.write_bytes(part)
     index = {
-        "step": state.step,
-        "seconds": state.seconds,
+        "step": step,
+        "seconds": seconds,
         "pieces": [path.name for path in paths],
         "sha256": hashlib.sha256(blob).hexdigest(),
     }
@@ -53,8 +77,8 @@ def save_state(folder: Path, state: State, *, piece_bytes: int = PIECE_BYTES) ->
     return paths
 
 
-def load_state(folder: Path, state: State) -> None:
-    """Go on from saved pieces.
+def read_pieces(folder: Path) -> tuple[dict[str, Tensor], int, float]:
+    """Read pieces back: tensors, step and seconds.
 
     Raises:
         ValueError: a piece is missing or was changed.
@@ -66,19 +90,21 @@ def load_state(folder: Path, state: State) -> None:
         raise ValueError(f"{error.filename} is missing; bring all pieces along.") from error
     if hashlib.sha256(blob).hexdigest() != index["sha256"]:
         raise ValueError(f"The pieces in {folder} were changed; bring them along anew.")
-    tensors = load(blob)
-    state.step, state.seconds = index["step"], index["seconds"]
-    state.network.load_state_dict(_part(tensors, "network"))
-    state.average.module.load_state_dict(_part(tensors, "average"))
-    state.average.n_averaged.fill_(state.step)
+    return load(blob), index["step"], index["seconds"]
+
+
+def halved(network: nn.Module) -> dict[str, Tensor]:
+    """Return a network's state in float16, on the CPU."""
+    state = network.state_dict()
+    return {key: value.detach().half().cpu().contiguous() for key, value in state.items()}
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
     networks = {"network": state.network, "average": state.average.module}
     return {
-        f"{name}.{key}": value.detach().half().cpu().contiguous()
+        f"{name}.{key}": value
         for name, network in networks.items()
-        for key, value in network.state_dict().items()
+        for key, value in halved(network).items()
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
-from .cli_distill import distill
+from .cli_distill import distill, distill_ablation
 from .cli_prepare import prepare
 from .cli_weights import weights_app
 from .errors import InputError
@@ -280,6 +280,7 @@ def train(
 
 app.command()(prepare)
 app.command()(distill)
+app.command("distill-ablation")(distill_ablation)
 
 
 @app.command()

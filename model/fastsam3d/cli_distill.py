@@ -1,15 +1,24 @@
-"""The command `distill`."""
+"""The commands `distill` and `distill-ablation`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+_SOURCE = (
+    "A manifest, a dataset's folder that `fastsam3d prepare` reads, or a folder of examples that "
+    "an earlier call prepared."
+)
+_HELD_OUT = "Examples kept apart, by patient where there are several, to measure with; or 0."
+_LIMIT = "Learn no longer than this, then stop with exit code 75; called again, it goes on."
+
 
 def distill(
     source: Annotated[
         Path,
-        typer.Argument(help="A manifest, or a dataset's folder that `fastsam3d prepare` reads."),
+        typer.Argument(help=_SOURCE),
     ],
     output: Annotated[Path, typer.Argument(help="The folder to work in; resumes in it.")],
     teacher: Annotated[
@@ -46,11 +55,13 @@ def distill(
     ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of examples, weights and clicks.")] = 0,
     int8: Annotated[bool, typer.Option("--int8", help="Halve the weights' file again.")] = False,
+    held_out: Annotated[int, typer.Option(min=0, help=_HELD_OUT)] = 24,
+    limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
 ) -> None:
     """Teach a small network what a large one knows; called again, it goes on.
 
     First its layers follow the teacher's, one more at a time; then its masks do, on simulated
-    clicks. Published networks learn on patches of 1.5 mm.
+    clicks. Published networks learn on patches of 1.5 mm. The report shows both networks' masks.
     """
     from . import distill
     from .recipes import Setting, adapted, recipe_of
@@ -59,9 +70,72 @@ def distill(
         steps, epochs, batch_size, micro, device, devices, nodes, precision, seed, features,
         truth_weight, teacher_weight,
     )  # fmt: skip
-    distill.run(
-        distill.Distillation(
-            source, output, teacher, student, adapted(recipe_of(recipe), setting), examples, split,
-            workers, cache, int8,
-        )
-    )  # fmt: skip
+    with _in_pieces():
+        distill.run(
+            distill.Distillation(
+                source, output, teacher, student, adapted(recipe_of(recipe), setting), examples,
+                split, workers, cache, int8, held_out, limit_seconds,
+            )
+        )  # fmt: skip
+
+
+def distill_ablation(
+    source: Annotated[Path, typer.Argument(help=_SOURCE)],
+    output: Annotated[Path, typer.Argument(help="The folder to work in; resumes in it.")],
+    steps: Annotated[int, typer.Option(min=2, help="Of each student; an even number.")],
+    teacher: Annotated[
+        str, typer.Option(help="A network of `fastsam3d weights list`, or a file of weights.")
+    ] = "sam-med3d",
+    student: Annotated[str, typer.Option(help="The network to teach.")] = "fastsam3d-default",
+    seeds: Annotated[int, typer.Option(min=1, help="Students of each kind.")] = 3,
+    recipe: Annotated[str, typer.Option(help="ours, or paper: as its text states it.")] = "ours",
+    inherit: Annotated[
+        bool,
+        typer.Option(
+            "--inherit", help="Students start with the teacher's prompt encoder and mask decoder."
+        ),
+    ] = False,
+    examples: Annotated[int, typer.Option(min=1, help="How many to prepare ahead.")] = 400,
+    held_out: Annotated[int, typer.Option(min=1, help=_HELD_OUT)] = 24,
+    split: Annotated[
+        str | None, typer.Option(help="Only rows of this split; of a dataset, train.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare.")] = 1,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Patches a step.")] = None,
+    micro: Annotated[
+        int | None, typer.Option(min=1, help="Patches taken at once, if fewer.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, 32-true, bf16-mixed or another of Lightning Fabric.")
+    ] = "auto",
+    limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
+) -> None:
+    """Compare layers followed one by one, all at once, and not at all; called again, it goes on.
+
+    All students take as many steps on the same examples: the first two kinds follow the teacher's
+    layers for half of them and its masks for the other half, the third its masks for all.
+    """
+    from . import ablation
+    from .recipes import Setting
+
+    setting = Setting(batch=batch_size, micro=micro, device=device, precision=precision)
+    with _in_pieces():
+        ablation.run(
+            ablation.Ablation(
+                source, output, teacher, student, steps, seeds, recipe, setting, inherit, examples,
+                held_out, split, workers, limit_seconds,
+            )
+        )  # fmt: skip
+
+
+@contextmanager
+def _in_pieces() -> Iterator[None]:
+    """Stop with an exit code of its own when time is up."""
+    from .limit import COME_AGAIN, OutOfTime
+
+    try:
+        yield
+    except OutOfTime:
+        typer.echo("Time is up and all is saved; the same command goes on.", err=True)
+        raise typer.Exit(COME_AGAIN) from None

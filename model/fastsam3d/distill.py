@@ -1,35 +1,34 @@
 """`fastsam3d distill`: from a dataset and a teacher to a file of a student's weights."""
 
-import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .bars import bar, described
+from .claim import claim
 from .config import PRESETS, ModelConfig
 from .console import said
 from .curve import Record
-from .devices import is_first, wait_for_first
+from .devices import is_first, processes
 from .errors import InputError
 from .featurecache import Examples, FeatureCache, WithFeatures
 from .folders import make_folder
+from .gather import Wanted, gather, once
 from .growth import fresh, seed_from
 from .inputs import pick_device
+from .limit import Limit
 from .logits import LogitTask
 from .loop import run as learn
 from .loop_config import LoopConfig
 from .model import FastSAM3D
 from .packing import save_weights
-from .pool import Pool
 from .progressive import FeatureTask, check_pair
 from .recipes import Recipe
-from .supply import supply
 from .taps import depth, encoder_of
 from .task import Task
 from .teacher import Teacher, load_teacher
 
-DATA, FEATURES, PLAN = "data", "features", "distillation.json"
-"""What a folder of distillation holds, beside examples, logs, checkpoints and weights."""
+FEATURES, PLAN = "features", "distillation.json"
+"""What a folder of distillation holds, beside examples, logs, checkpoints, report and weights."""
 
 PUBLISHED_SPACING_MM = 1.5
 """Of the patches that the published networks were trained on."""
@@ -42,7 +41,7 @@ _MACHINE = ("device", "devices", "nodes", "precision", "micro", "save_every")
 class Distillation:
     """What the user asked for.
 
-    source: a manifest, or a folder of a public dataset that `fastsam3d prepare` reads.
+    source: a manifest, a folder of a public dataset, or one of examples: see `gather.Wanted`.
     folder: for all that is written; what is there is gone on with.
     teacher: a preset or a file of weights; student: a preset.
     examples: to prepare ahead.
@@ -50,6 +49,8 @@ class Distillation:
     workers: processes that prepare; 0 prepares in this one.
     cache: keep the teacher's features on disk.
     int8: store the weights in a quarter of float32's size instead of half.
+    held_out: examples that are kept apart and measured with at the end; 0 learns from all.
+    limit_seconds: how long this call may learn; None takes as long as it takes.
     """
 
     source: Path
@@ -62,6 +63,8 @@ class Distillation:
     workers: int = 1
     cache: bool = False
     int8: bool = False
+    held_out: int = 24
+    limit_seconds: float | None = None
 
 
 def run(plan: Distillation) -> Path:
@@ -71,20 +74,37 @@ def run(plan: Distillation) -> Path:
 
     Raises:
         InputError: an unusable source, folder, teacher or setting, or Lightning is missing.
+        OutOfTime: the limit was reached; to be called again.
     """
-    if plan.student not in PRESETS:
-        raise InputError(f"Got student {plan.student!r}; expected one of {', '.join(PRESETS)}.")
+    _check(plan)
+    limit = Limit(plan.limit_seconds)
     teacher = load_teacher(plan.teacher)
     student = new_student(plan.student, teacher, plan.recipe)
     make_folder(plan.folder)
-    _claim(plan, teacher)
-    pool = _prepared(plan, teacher, student)
-    distill(student, teacher, pool, plan.folder, plan.recipe, cache=plan.cache)
+    claim(plan.folder / PLAN, _described(plan, teacher), "distillation")
+    examples = gather(_wanted(plan, teacher, student))
+    distill(
+        student, teacher, examples.learnt, plan.folder, plan.recipe, cache=plan.cache, limit=limit
+    )
     path = plan.folder / f"{plan.student}.safetensors"
     if is_first():
+        from .distill_report import Distilled, write_report
+
         save_weights(path, student.state_dict(), int8=plan.int8)
+        report = write_report(
+            plan.folder,
+            Distilled(
+                str(plan.source),
+                plan.teacher,
+                plan.student,
+                teacher,
+                student,
+                plan.recipe,
+                examples,
+            ),
+        )
         said.print(
-            f"Weights: {path} ({path.stat().st_size / 1e6:.1f} MB).\n"
+            f"Weights: {path} ({path.stat().st_size / 1e6:.1f} MB). Report: {report}\n"
             f"To use them: fastsam3d segment ... --preset {plan.student} --checkpoint {path}",
             soft_wrap=True,
         )
@@ -99,6 +119,7 @@ def distill(
     recipe: Recipe,
     *,
     cache: bool = False,
+    limit: Limit | None = None,
 ) -> None:
     """Teach a student, first layer by layer, then by logits; go on where it was interrupted.
 
@@ -109,20 +130,22 @@ def distill(
         folder: for checkpoints and logs of both stages.
         recipe: how.
         cache: keep the teacher's features in `folder`; the first stage then shows patches unvaried.
+        limit: of how long this call learns.
 
     Raises:
         InputError: as `loop.run` and `FeatureTask`.
+        OutOfTime: the limit was reached; to be called again.
     """
+    limit = limit or Limit()
     question = recipe.question
     if recipe.features != "none":
         followed = _cached(student, teacher, examples, folder, recipe) if cache else examples
         task = FeatureTask(
             student, teacher, all_layers=recipe.features == "all", variety=question.variety
         )
-        _stage("feature", task, followed, folder, recipe.feature, student)
-    _stage(
-        "logits", LogitTask(student, teacher, question), examples, folder, recipe.logits, student
-    )
+        _stage("feature", task, followed, folder, recipe.feature, student, limit)
+    answers = LogitTask(student, teacher, question)
+    _stage("logits", answers, examples, folder, recipe.logits, student, limit)
 
 
 def new_student(preset: str, teacher: Teacher, recipe: Recipe) -> FastSAM3D:
@@ -138,15 +161,34 @@ def new_student(preset: str, teacher: Teacher, recipe: Recipe) -> FastSAM3D:
     return student
 
 
+def _check(plan: Distillation) -> None:
+    if plan.student not in PRESETS:
+        raise InputError(f"Got student {plan.student!r}; expected one of {', '.join(PRESETS)}.")
+    config = plan.recipe.logits
+    if plan.limit_seconds is not None and processes(config.devices, config.nodes) > 1:
+        raise InputError(
+            "Several devices cannot stop together when time is up; leave --limit-seconds out."
+        )
+
+
 def _stage(
-    name: str, task: Task, examples: Examples, folder: Path, config: LoopConfig, student: FastSAM3D
+    name: str,
+    task: Task,
+    examples: Examples,
+    folder: Path,
+    config: LoopConfig,
+    student: FastSAM3D,
+    limit: Limit,
 ) -> None:
     """Learn, and leave the running average in the student."""
+    config = limit.suited(config)
+    check = limit.watch(config)
     with bar(name, 1.0) as show:
 
         def on_step(record: Record) -> None:
             done = config.progress(record.step, record.seconds, len(examples))
             show(done, described(record))
+            check(record)
 
         state = learn(task, examples, folder, name, config, on_step)
     own = "student."
@@ -167,67 +209,22 @@ def _cached(
             for done in cache.fill(examples):
                 show(done, f"{done} of {count}")
 
-    _once(fill, lambda: cache.is_full(count))
+    once(fill, lambda: cache.is_full(count))
     return WithFeatures(examples, cache)
 
 
-def _prepared(plan: Distillation, teacher: Teacher, student: FastSAM3D) -> Pool:
-    """Prepare the dataset, if it is one, and the examples."""
-    manifest, split = _manifest(plan)
+def _wanted(plan: Distillation, teacher: Teacher, student: FastSAM3D) -> Wanted:
     published = any(isinstance(n.config, ModelConfig) for n in (teacher.network, student))
-    return supply(
+    return Wanted(
+        plan.source,
         plan.folder,
         plan.examples,
-        manifest,
-        split=split,
-        workers=plan.workers,
-        seed=plan.recipe.logits.seed,
-        spacing_mm=PUBLISHED_SPACING_MM if published else None,
+        plan.held_out,
+        plan.split,
+        plan.workers,
+        plan.recipe.logits.seed,
+        PUBLISHED_SPACING_MM if published else None,
     )
-
-
-def _manifest(plan: Distillation) -> tuple[Path, str | None]:
-    """Return the source's manifest and the split to take; prepare a dataset first."""
-    if plan.source.is_file() or (plan.source / "manifest.csv").is_file():
-        return plan.source, plan.split
-    from .dataset_command import run as prepare_dataset
-    from .dataset_prepare import MANIFEST, Request
-
-    folder = plan.folder / DATA
-
-    def work() -> None:
-        prepare_dataset(Request(plan.source, folder, workers=plan.workers))
-
-    _once(work, (folder / MANIFEST).is_file)
-    return folder / MANIFEST, plan.split or "train"
-
-
-def _once(work: Callable[[], None], is_done: Callable[[], bool]) -> None:
-    """Do what one process alone may do; the others wait until it is done."""
-    if is_first():
-        work()
-    else:
-        wait_for_first(is_done)
-
-
-def _claim(plan: Distillation, teacher: Teacher) -> None:
-    """Refuse a folder that holds another distillation; remember what this one is."""
-    path = plan.folder / PLAN
-    asked = json.dumps(_described(plan, teacher), indent=1) + "\n"
-    if not is_first() or (path.exists() and path.read_text() == asked):
-        return
-    if path.exists():
-        raise InputError(f"{plan.folder} holds {_other(path, asked)}; choose another folder.")
-    path.write_text(asked)
-
-
-def _other(path: Path, asked: str) -> str:
-    try:
-        there, wanted = json.loads(path.read_text()), json.loads(asked)
-        differ = [name for name in wanted if there[name] != wanted[name]]
-    except (ValueError, KeyError, TypeError):
-        return f"a damaged {path.name}"
-    return f"another distillation, with another {' and '.join(differ)}"
 
 
 def _described(plan: Distillation, teacher: Teacher) -> dict[str, object]:
@@ -242,4 +239,5 @@ def _described(plan: Distillation, teacher: Teacher) -> dict[str, object]:
         "examples": plan.examples,
         "split": plan.split,
         "cache": plan.cache,
+        "held_out": plan.held_out,
     }

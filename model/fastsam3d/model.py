@@ -108,8 +108,8 @@ class FastSAM3D(nn.Module):
             embedding: from `embed_patch`.
             points: (N, 3) patch voxels, in the order of the patch's axes.
             labels: (N,), 1 for inside and 0 for outside.
-            mask_logits: (m, m, m), the previous answer; None if there is none, which counts as zeros, as
-                in the published evaluation, and not as `no_mask_embed`.
+            mask_logits: (m, m, m), the previous answer; None, if there is none, counts as zeros,
+                as in the published evaluation, and not as `no_mask_embed`.
 
         Returns:
             (m, m, m) logits, positive inside, and the predicted IoU.

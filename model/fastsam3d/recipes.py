@@ -7,6 +7,9 @@ from .growth import PARTS
 from .logits import LogitConfig
 from .loop_config import LoopConfig
 
+SHARE = 0.1
+"""Of a stage, that warming up and the running average of weights may last where it is shortened."""
+
 FEATURES = ("progressive", "all", "none")
 """How the feature stage follows the teacher's layers: one more at a time, all, or not at all."""
 
@@ -128,6 +131,8 @@ def _adapted(config: LoopConfig, setting: Setting) -> LoopConfig:
         config = replace(
             config, steps=setting.steps, epochs=setting.epochs, seconds=None, count_epochs=counts
         )
+        if setting.steps is not None:
+            config = shortened(config, setting.steps)
     return replace(
         config,
         batch=config.batch if setting.batch is None else setting.batch,
@@ -138,6 +143,12 @@ def _adapted(config: LoopConfig, setting: Setting) -> LoopConfig:
         precision=setting.precision,
         seed=setting.seed,
     )
+
+
+def shortened(config: LoopConfig, steps: int) -> LoopConfig:
+    """Return a loop whose warming up and running average fit so many steps."""
+    average = min(config.average, max(0.0, 1 - 1 / (SHARE * steps)))
+    return replace(config, warm_up=min(config.warm_up, int(SHARE * steps)), average=average)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

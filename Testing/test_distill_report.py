@@ -1,0 +1,108 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.image import imread
+
+from distilling import STUDENT, TEACHER, drawn, network, small_presets, teacher
+from fastsam3d.curve import Record, open_log
+from fastsam3d.distill_report import Distilled, measure, write_report
+from fastsam3d.gather import Gathered
+from fastsam3d.recipes import OURS, Setting, adapted
+from fastsam3d.sidebyside import Pair, write_side_by_side
+from fastsam3d.trial import play, ready
+
+
+@pytest.fixture(scope="module")
+def distilled():
+    recipe = adapted(OURS, Setting(steps=5, device="cpu"))
+    kept = Gathered(drawn(3), drawn(2), "of 2 patients, none of whom was learnt from")
+    return Distilled(
+        "scans", "dir/big.file", "small", teacher(TEACHER), network(STUDENT), recipe, kept
+    )
+
+
+@pytest.fixture(scope="module")
+def found(distilled):
+    return measure(distilled)
+
+
+@pytest.fixture(scope="module")
+def folder(distilled, tmp_path_factory):
+    """A folder with a report, and logs of both stages."""
+    folder = tmp_path_factory.mktemp("report")
+    for name, values in (
+        ("feature", {"loss": 2.0, "layer1": 2.0, "k": 1.0}),
+        ("logits", {"loss": 1.0}),
+    ):
+        log = open_log(folder / f"{name}.csv", 0)
+        for step in range(1, 6):
+            log(Record(step, 1.5 * step, values, 1e-3))
+    with small_presets():
+        write_report(folder, distilled)
+    return folder
+
+
+def test_report_tells_what_was_distilled_from_what_and_how(folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "# Distillation of big.file to small" in text
+    assert "| Teacher | dir/big.file | fastsam3d-teacher | 6 | 16 |" in text
+    assert "| Student | small | fastsam3d-default | 3 | 16 |" in text
+    assert "Layer i of the student follows layer 2i" in text
+    assert "| feature | 5 steps | 16 | adamw | 0.0005 | cosine |" in text
+    assert "Learnt from 3 examples of scans. Kept apart: 2 examples, of 2 patients" in text
+    assert f"torch {torch.__version__}" in text
+    assert "Stage feature: 5 steps in 8 s." in text
+
+
+def test_html_needs_no_other_file(folder):
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert len(sources) == 3
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_pictures_are_drawn(folder):
+    for name in ("masks", "feature", "logits"):
+        picture = imread(folder / f"{name}.png")
+        assert picture.shape[1] > 400
+        assert picture.std() > 0.02
+
+
+def test_table_holds_the_means_over_the_examples(found, folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    for name, dice in (("Teacher", found.teacher), ("Student", found.student)):
+        cells = " | ".join(f"{dice[:, n - 1].mean():.3f}" for n in (1, 3, 5, 10))
+        assert f"| {name} | {cells} |" in text
+    assert f"{found.costs[1].parameters / 1e6:.1f} M" in text
+
+
+def test_each_network_gets_clicks_at_its_own_errors_from_the_same_first_one(found):
+    assert found.teacher.shape == found.student.shape == found.guided.shape == (2, 10)
+    np.testing.assert_allclose(found.teacher[:, 0], found.guided[:, 0])
+    assert not np.allclose(found.teacher, found.guided)
+
+
+def test_report_without_examples_kept_apart_has_no_table_of_dice(distilled, tmp_path):
+    none = Gathered(distilled.examples.learnt, [], "")
+    write_report(tmp_path, replace(distilled, examples=none))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Dice" not in text
+    assert "Kept apart: none, so nothing is measured." in text
+    assert not (tmp_path / "masks.png").exists()
+
+
+def test_masks_that_differ_look_different(tmp_path):
+    example = drawn(1)[0]
+    asked = ready(network(STUDENT), torch.device("cpu"))
+    found = play(asked, example, 0, clicks=5)
+    full = found._replace(masks=np.repeat(found.truth[None], 5, 0))
+    empty = found._replace(masks=np.zeros_like(full.masks))
+    for name, student in (("full", full), ("empty", empty)):
+        write_side_by_side(tmp_path / f"{name}.png", [Pair(example.image, full, student)])
+    left, right = (imread(tmp_path / f"{name}.png")[..., :3] for name in ("full", "empty"))
+    changed = np.abs(left - right).max(axis=(0, 2)) > 0.05
+    columns = np.array_split(changed, 8)
+    assert [bool(column.any()) for column in columns] == [False] * 3 + [True, False] * 2 + [True]
