@@ -28,7 +28,7 @@ from fastsam3d import gather
 from fastsam3d.cli import main
 from fastsam3d.config import PRESETS
 from fastsam3d.curve import read_log
-from fastsam3d.distill import FEATURES, PLAN, Distillation, distill, new_student, run
+from fastsam3d.distill import FEATURES, PLAN, Distillation, announced, distill, new_student, run
 from fastsam3d.errors import InputError
 from fastsam3d.gather import DATA
 from fastsam3d.limit import OutOfTime
@@ -300,3 +300,29 @@ def test_the_published_pair_is_distilled_at_its_real_size(tmp_path):
     for key in ("image_encoder.blocks.5.mlp.lin2.weight", "mask_decoder.iou_token.weight"):
         assert not torch.equal(student.state_dict()[key], before[key])
     assert all(value.isfinite().all() for value in student.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting", "told"),
+    [
+        (OURS, {}, "4000 steps for layers and 16000 steps for masks; batches of 16 patches"),
+        (PAPER, {}, "36 epochs for layers and 36 epochs for masks"),
+        (OURS, {"features": "none"}, "fastsam3d-teacher: 20000 steps for masks; batches"),
+        (
+            OURS,
+            {"steps": 1, "batch": 4, "micro": 2},
+            "1 step for masks; batches of 4 patches, 2 at",
+        ),
+        (OURS, {"nodes": 2, "devices": 4}, "up to 2 examples, on 8 x cpu."),
+        (OURS, {}, "up to 2 examples, on cpu."),
+    ],
+)
+def test_what_will_be_done_is_said_before_it_is(plan, recipe, setting, told):
+    asked = adapted(recipe, Setting(device="cpu", **setting))
+    assert told in announced(replace(plan, recipe=asked, examples=2, teacher="fastsam3d-teacher"))
+
+
+def test_what_will_be_done_is_the_first_that_is_said(plan, capsys):
+    with suppress(OutOfTime):
+        run(replace(plan, limit_seconds=0.001))
+    assert capsys.readouterr().err.startswith("fastsam3d-default learns from ")

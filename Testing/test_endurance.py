@@ -65,8 +65,9 @@ def before(logic):
 
 def check_life(user, threads):
     gc.collect()
-    follows = user.logic.segmentationNode is not None
-    assert handlers(Watch) == 2 + follows
+    segmentations = len(slicer.util.getNodesByClass("vtkMRMLSegmentationNode"))
+    follows = user.logic.volumeNode is not None
+    assert handlers(Watch) == 3 + segmentations + follows
     assert threading.active_count() == threads
     for kind in (Prediction, Session, Editing):
         assert alive(kind) <= 1, kind

@@ -89,6 +89,26 @@ def happen(logic, events, what, during):
         what()
 
 
+@pytest.mark.parametrize("what", ["click", "ask", "come back"])
+def test_an_image_that_is_removed_meanwhile_is_told_and_leaves_segment_and_points(
+    logic, volume, events, what
+):
+    image, first, before = volume.GetImageData(), logic.segmentId, mask_of(logic)
+    if what == "come back":
+        logic.nextSegment()
+        click(logic, C)
+        logic.setSegment(first)
+    there = lib.centreOf(volume, B)
+    events.next = lambda: volume.SetAndObserveImageData(None)
+    with pytest.raises(UserError, match="holds no voxels"):
+        logic.showUncertainty() if what == "ask" else logic.addClick(there)
+    volume.SetAndObserveImageData(image)
+    np.testing.assert_array_equal(mask_of(logic), before)
+    assert len(places(logic)) == 1
+    logic.undo()
+    assert not mask_of(logic).any()
+
+
 def test_another_image_in_the_volume_keeps_the_segment_and_is_what_clicks_see(logic, volume):
     before = mask_of(logic)
     network = logic.engine.network()

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import slicer
 
-from FastSAM3DSlicerLib import points, segments
+from FastSAM3DSlicerLib import home, points, segments
 from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib.parameters import Parameters
-from harness.clicking import A, B, C, click, mask_of, new_logic
+from harness.clicking import A, B, C, Events, SlowNetwork, click, fresh, mask_of, new_logic
 from harness.mrml import linear_transform, make_volume, reload_from_mrb, scene, warping_transform
 
 __all__ = ["make_volume", "scene"]
@@ -103,3 +103,49 @@ def test_a_parameter_of_another_version_is_as_if_it_was_not_set(scene):
     assert remembered.keepClicked is False
     remembered.smoothVoxels = 2.0
     assert Parameters().smoothVoxels == 2.0
+
+
+@pytest.mark.parametrize("clicks", [(C,), (B, C)])
+def test_a_click_that_was_under_way_when_the_scene_was_saved_is_obeyed_with_the_next(
+    scene, make_volume, tmp_path, clicks
+):
+    saved = []
+    volume, events = make_volume(), Events()
+    logic = new_logic(SlowNetwork(), events)
+    logic.setVolume(volume)
+    for voxel in clicks[:-1]:
+        click(logic, voxel)
+    events.next = lambda: saved.extend(reloaded(scene, tmp_path))
+    click(logic, clicks[-1])
+    logic.close()
+
+    volume, node = saved
+    logic = logic_on(volume, node, node.GetSegmentation().GetNthSegmentID(0))
+    assert not mask_of(logic)[C]
+    assert points.nodeOf(node, logic.segmentId).GetNumberOfControlPoints() == len(clicks)
+    click(logic, A)
+    wanted = fresh(volume, *((voxel, True) for voxel in (*clicks, A)))
+    np.testing.assert_array_equal(mask_of(logic), wanted)
+    logic.undo()
+    assert len(points.read(logic.pointsNode(), volume)) == len(clicks) - 1
+    logic.close()
+
+
+def test_points_that_were_saved_without_a_word_on_the_mask_count_as_obeyed(scene, make_volume):
+    volume = make_volume()
+    logic = logic_on(volume)
+    click(logic, A)
+    click(logic, B)
+    node, segment = logic.segmentationNode, logic.segmentId
+    logic.close()
+    clicks = points.nodeOf(node, segment)
+    for attribute in (points.OBEYED, home.GRID):
+        clicks.RemoveAttribute(attribute)
+    clicks.SetNodeReferenceID(home.VOLUME, None)
+    logic = logic_on(volume, node, segment)
+    click(logic, C)
+    np.testing.assert_array_equal(mask_of(logic), fresh(volume, (A, True), (B, True), (C, True)))
+    logic.undo()
+    logic.undo()
+    np.testing.assert_array_equal(mask_of(logic), fresh(volume, (A, True)))
+    logic.close()

@@ -1,12 +1,26 @@
+import sys
+
 import numpy as np
 import pytest
 
+from FastSAM3DSlicerLib import install, segments
 from FastSAM3DSlicerLib import scene as lib
-from FastSAM3DSlicerLib import segments
 from FastSAM3DSlicerLib.errors import UserError
+from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
 from FastSAM3DSlicerLib.prediction import Options
 from FastSAM3DSlicerLib.status import first, following
-from harness.clicking import A, C, click, logic, mask_of, network, new_logic, volume
+from harness.clicking import (
+    A,
+    C,
+    Events,
+    SlowNetwork,
+    click,
+    logic,
+    mask_of,
+    network,
+    new_logic,
+    volume,
+)
 from harness.mrml import linear_transform, make_volume, scene, warping_transform
 
 __all__ = ["logic", "make_volume", "network", "scene", "volume"]
@@ -39,6 +53,95 @@ def test_a_script_s_point_outside_leaves_nothing_behind(volume, scene):
             logic.segment(volume, [lib.centreOf(volume, C), (900, 900, 900)], [1, 1], there)
     assert scene.GetNumberOfNodes() == count
     assert node.GetSegmentation().GetNumberOfSegments() == 1
+    logic.close()
+
+
+BOTH = [(1.0, 2.0, 3.0), (2.0, 3.0, 4.0)]
+
+
+@pytest.mark.parametrize(
+    ("places", "labels", "said"),
+    [
+        (BOTH, [1, 2], "expected 1 to include and 0 to exclude"),
+        (BOTH, ["1", "0"], "expected 1 to include and 0 to exclude"),
+        (BOTH, [1, float("nan")], "expected 1 to include and 0 to exclude"),
+        ([], [], "There are no points"),
+        (BOTH, [1], "2 points and 1 labels"),
+        (BOTH, [0, False], "All points exclude"),
+        ([(1.0, 2.0)], [1], "three finite numbers"),
+        ([(1.0, 2.0, float("nan"))], [1], "three finite numbers"),
+        ([(1.0, 2.0, 3.0), (1.0, 2.0)], [1, 1], "three finite numbers"),
+    ],
+)
+def test_a_script_s_clicks_of_another_form_are_refused_and_leave_nothing(
+    volume, scene, places, labels, said
+):
+    logic = new_logic()
+    count = scene.GetNumberOfNodes()
+    with pytest.raises(UserError, match=said):
+        logic.segment(volume, places, labels)
+    assert scene.GetNumberOfNodes() == count
+    logic.close()
+
+
+def test_a_script_s_clicks_may_be_arrays(volume):
+    logic = new_logic()
+    places = np.array([lib.centreOf(volume, A), lib.centreOf(volume, C)])
+    node, segment = logic.segment(volume, places, np.array([True, False]))
+    assert segments.readMask(node, segment, volume)[A]
+    logic.close()
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("what", ["cancel", "other segment and cancel", "segment removed"])
+def test_a_script_s_segment_that_was_cancelled_is_an_error_and_leaves_nothing(
+    volume, scene, is_new, what
+):
+    events = Events()
+    logic = new_logic(SlowNetwork(), events)
+    node, first_id = logic.segment(volume, [lib.centreOf(volume, A)], [1])
+    count = scene.GetNumberOfNodes()
+
+    def happen():
+        if what == "segment removed":
+            logic.segmentationNode.GetSegmentation().RemoveSegment(logic.segmentId)
+            return
+        if what != "cancel":
+            logic.setSegmentation(node)
+            logic.setSegment(first_id)
+        logic.cancel()
+
+    events.next = happen
+    with pytest.raises(UserError, match="cancelled before it was complete"):
+        logic.segment(volume, [lib.centreOf(volume, C)], [1], None if is_new else node)
+    assert scene.GetNumberOfNodes() == count
+    assert list(node.GetSegmentation().GetSegmentIDs()) == [first_id]
+    assert segments.readMask(node, first_id, volume).any()
+    logic.close()
+
+
+def test_a_script_within_a_prediction_is_told_to_wait(volume, scene):
+    events, said = Events(), []
+    logic = new_logic(SlowNetwork(), events)
+
+    def happen():
+        with pytest.raises(UserError, match="Something else is under way"):
+            logic.segment(volume, [lib.centreOf(volume, C)], [1])
+        said.append(True)
+
+    events.next = happen
+    node, segment = logic.segment(volume, [lib.centreOf(volume, A)], [1])
+    assert said
+    assert segments.readMask(node, segment, volume)[A]
+    logic.close()
+
+
+def test_a_script_without_torch_is_told_what_to_call(volume, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fastsam3d.model", None)
+    logic = FastSAM3DSlicerLogic()
+    with pytest.raises(UserError, match=r"FastSAM3DSlicerLib\.install\.install\(print\)"):
+        logic.segment(volume, [lib.centreOf(volume, A)], [1])
+    assert callable(install.install)
     logic.close()
 
 

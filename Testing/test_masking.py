@@ -113,6 +113,43 @@ def test_the_intensity_range_is_obeyed(logic, volume):
     np.testing.assert_array_equal(read(logic), expected)
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+def test_an_intensity_range_of_the_segment_editor_is_of_its_own_source_volume(
+    scene, logic, volume, make_volume, factor
+):
+    grid = lib.gridOf(volume)
+    shape = tuple(count // factor for count in grid.shapeKji)
+    other = make_volume(shape, grid.ijkToRas @ np.diag([factor, factor, factor, 1.0]), "other")
+    slicer.util.arrayFromVolume(other)[:, 14 // factor :] = 1000
+    slicer.util.arrayFromVolumeModified(other)
+    two_rows = np.eye(4)
+    two_rows[:3, 3] = 2 * grid.ijkToRas[:3, 1]
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetMatrixTransformToParent(lib.matrixOfArray(two_rows))
+    other.SetAndObserveTransformNodeID(transform.GetID())
+    editor = segment_editor(scene, logic)
+    editor.SetAndObserveSourceVolumeNode(other)
+    editor.SetSourceVolumeIntensityMask(True)
+    editor.SetSourceVolumeIntensityMaskRange(600, 2000)
+    click(logic)
+    expected = unmasked(volume)
+    expected[:, :16] = False
+    np.testing.assert_array_equal(read(logic), expected)
+
+
+def test_an_intensity_range_of_a_volume_without_voxels_is_of_the_one_that_is_clicked(
+    scene, logic, volume
+):
+    editor = segment_editor(scene, logic)
+    editor.SetAndObserveSourceVolumeNode(scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode"))
+    editor.SetSourceVolumeIntensityMask(True)
+    editor.SetSourceVolumeIntensityMaskRange(10, 13)
+    click(logic)
+    expected = unmasked(volume)
+    expected[:10] = expected[14:] = False
+    np.testing.assert_array_equal(read(logic), expected)
+
+
 @pytest.mark.parametrize("mode", ["OverwriteAllSegments", "OverwriteVisibleSegments"])
 def test_overwriting_takes_from_others_and_undo_gives_back(logic, neighbour, volume, mode):
     own(logic).SetOverwriteMode(getattr(EDITOR, mode))

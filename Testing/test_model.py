@@ -1,7 +1,13 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import fastsam3d
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
 from fastsam3d.inputs import pick_device
@@ -181,3 +187,20 @@ def test_default_network_decodes_its_own_embedding_to_masks_of_64():
     logits, iou = network.decode(embedding, points, labels, multimask=True)
     assert logits.shape == (2, 3, 64, 64, 64)
     assert iou.shape == (2, 3)
+
+
+def test_a_network_is_opened_without_loading_the_compiler_of_torch():
+    code = (
+        "import sys; from fastsam3d.model import load_model, outline;"
+        "from fastsam3d.config import PRESETS; load_model(device='cpu');"
+        "[outline(config) for config in PRESETS.values()];"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(fastsam3d.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"

@@ -98,3 +98,35 @@ def test_a_segment_s_points_are_found_again(filled, segmentation):
 def test_a_point_that_is_not_there_is_an_error(filled):
     with pytest.raises(KeyError, match="'77'"):
         points.delete(filled, "77")
+
+
+@pytest.mark.parametrize("status", ["PositionUndefined", "PositionMissing"])
+def test_a_point_whose_place_was_taken_back_is_gone_once_points_are_written(filled, volume, status):
+    there = points.read(filled, volume)
+    filled.SetNthControlPointPosition(0, 0, 0, 0, getattr(filled, status))
+    points.write(filled, volume, there[1:])
+    assert filled.GetNumberOfControlPoints() == 2
+    assert points.read(filled, volume) == there[1:]
+
+
+def test_the_point_that_hangs_at_the_mouse_stays_when_points_are_written(filled, volume):
+    there = points.read(filled, volume)
+    filled.AddControlPoint(0, 0, 0)
+    filled.SetNthControlPointPosition(3, 0, 0, 0, filled.PositionPreview)
+    points.write(filled, volume, there[:2])
+    assert points.read(filled, volume) == there[:2]
+    assert filled.GetNthControlPointPositionStatus(2) == filled.PositionPreview
+
+
+def test_points_that_go_to_another_volume_are_still_those_that_were_obeyed(
+    filled, volume, make_volume, scene
+):
+    points.write(filled, volume, points.read(filled, volume))
+    other = make_volume((20, 20, 20), np.eye(4), "other")
+    other.SetAndObserveTransformNodeID(linear_transform(scene).GetID())
+    before = np.array([filled.GetNthControlPointPositionWorld(n) for n in range(3)])
+    assert points.bring(filled, other) is not None
+    after = [filled.GetNthControlPointPositionWorld(n) for n in range(3)]
+    np.testing.assert_allclose(after, before, atol=1e-3)
+    assert points.obeyedIn(filled) == points.read(filled, other)
+    assert points.bring(filled, other) is None

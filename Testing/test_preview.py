@@ -5,6 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from fastsam3d.canonical import nearest_axes, to_scene
 from fastsam3d.errors import InputError
+from fastsam3d.masks import colour_of
 from fastsam3d.points import Point
 from fastsam3d.preview import PLANES, draw, write_preview
 from fastsam3d.surface import _mesh
@@ -74,7 +75,7 @@ def test_a_scene_has_a_click_at_its_voxel_and_the_spacing_of_its_axes(volume, la
 
 
 def test_right_and_front_are_at_the_left_and_the_top_is_up(volume, labels):
-    figure = draw(to_scene(volume, labels, AFFINE), "", [])
+    figure = draw(to_scene(volume, labels, AFFINE), "", {})
     for panel, left in zip(figure.axes, "RRA", strict=False):
         (x_left, x_right), (y_low, y_high) = panel.get_xlim(), panel.get_ylim()
         assert x_left > x_right
@@ -98,3 +99,43 @@ def test_the_surface_of_a_ball_lies_on_the_ball():
     assert abs(np.median(radii) - 15) < 0.7
     assert np.percentile(np.abs(radii - 15), 95) < 2
     assert np.mean((away * normals.reshape(-1, 3)).sum(axis=1) > 0) > 0.99
+
+
+def marks_of(panel):
+    return [(line.get_marker(), line.get_markerfacecolor()) for line in panel.lines]
+
+
+def test_no_click_is_missing_and_one_off_the_slices_is_hollow_and_says_how_far(volume, labels):
+    at = lambda *ijk: Point(tuple((AFFINE @ (*ijk, 1))[:3]), positive=False)  # noqa: E731
+    scene = to_scene(volume, labels, AFFINE, [at(11, 14, 4), at(0, 29, 11)])
+    figure = draw(scene, "", {})
+    near, far = [], []
+    for panel in figure.axes[:3]:
+        marks = [mark for mark in marks_of(panel) if mark[0] == "X"]
+        near += [face for _, face in marks if face != "none"]
+        far += [face for _, face in marks if face == "none"]
+    assert len(near) >= 1
+    assert len(far) == 1
+    assert [t.get_text() for p in figure.axes[:3] for t in p.texts if "off" in t.get_text()]
+
+
+def test_a_click_far_from_the_objects_lies_in_the_picture():
+    labels = np.zeros((10, 200, 200), np.uint8)
+    labels[3:7, 20:30, 20:30] = 1
+    scene = to_scene(labels * 100.0, labels, np.eye(4), [Point((190.0, 25.0, 5.0), positive=False)])
+    low, high = sorted(draw(scene, "", {}).axes[0].get_xlim())
+    assert low < 190 < high
+
+
+def test_letters_and_the_scale_bar_have_a_dark_outline(volume, labels):
+    for panel in draw(to_scene(volume, labels, AFFINE), "", {}).axes[:3]:
+        assert len(panel.texts) == 5
+        assert all(drawn.get_path_effects() for drawn in (*panel.texts, *panel.lines))
+
+
+def test_captions_may_be_of_any_label(tmp_path, volume, labels):
+    write_preview(tmp_path / "a.png", volume, labels * 7, AFFINE, captions={7: "liver"})
+    assert (tmp_path / "a.png").exists()
+    figure = draw(to_scene(volume, labels * 7, AFFINE), "", {7: "liver"})
+    (caption,) = [text for text in figure.texts if "liver" in text.get_text()]
+    assert caption.get_color() == colour_of(7)

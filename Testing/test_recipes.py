@@ -1,8 +1,10 @@
 import math
 from dataclasses import replace
+from inspect import signature
 
 import pytest
 
+from fastsam3d.cli_distill import distill
 from fastsam3d.errors import InputError
 from fastsam3d.progressive import layers_at
 from fastsam3d.recipes import OURS, PAPER, Recipe, Setting, adapted, recipe_of
@@ -77,3 +79,14 @@ def test_unknown_recipe_features_and_two_lengths_are_refused():
     with pytest.raises(InputError, match="give steps, epochs or seconds"):
         adapted(OURS, Setting(steps=1, epochs=1))
     assert isinstance(recipe_of("paper"), Recipe)
+
+
+def test_the_help_of_distill_tells_how_long_the_recipes_are():
+    steps, epochs = (
+        parameter.annotation.__metadata__[0].help
+        for name, parameter in signature(distill).parameters.items()
+        if name in ("steps", "epochs")
+    )
+    assert f"{OURS.feature.steps} and {OURS.logits.steps} by --recipe ours" in steps
+    assert f"{PAPER.feature.epochs} by --recipe paper" in epochs
+    assert PAPER.feature.epochs == PAPER.logits.epochs

@@ -37,11 +37,12 @@ def without_torch(monkeypatch):
 def example(monkeypatch, without_torch, tmp_path):
     """The batch example, with a scan of a ball for every file, and what it saves."""
     code = EXAMPLE.read_text(encoding="utf-8")
-    found = SimpleNamespace(__name__="example", saved={})
+    found = SimpleNamespace(__name__="example", saved={}, canSave=True)
 
     def save(node, file):
         (segment,) = node.GetSegmentation().GetSegmentIDs()
         found.saved[file] = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment).sum()
+        return found.canSave
 
     monkeypatch.setattr(slicer.util, "loadVolume", lambda path: selftest.addBall())
     monkeypatch.setattr(slicer.util, "saveNode", save)
@@ -88,12 +89,37 @@ def test_from_a_checkout_slicers_factory_loads_the_module(application, monkeypat
             run_in_slicer.load()
 
 
-def test_the_example_segments_every_scan_of_a_table(scene, example, tmp_path):
+def table_of(folder, *images):
     right, anterior, superior, _ = selftest.TO_RAS @ [*selftest.MIDDLE_KJI[::-1], 1]
-    table = tmp_path / "clicks.csv"
-    rows = [f"{name}.nrrd,{right},{anterior},{superior},1" for name in ("one", "two", "one")]
+    rows = [f"{image},{right},{anterior},{superior},1" for image in images]
+    table = folder / "clicks.csv"
     table.write_text("image,r,a,s,label\n" + "\n".join(rows), encoding="utf-8")
+    return table
+
+
+def test_the_example_segments_every_scan_of_a_table(scene, example, tmp_path):
+    table = table_of(tmp_path, "one.nrrd", "two.nrrd", "one.nrrd")
     files = example.main(table, tmp_path / "masks")
     assert [file.name for file in files] == ["one.seg.nrrd", "two.seg.nrrd"]
     assert [*example.saved] == [str(file) for file in files]
     assert np.min([*example.saved.values()]) > 0
+
+
+def test_the_example_saves_every_scan_in_a_file_of_its_own(scene, example, tmp_path):
+    images = ("scan.1.nrrd", "scan.2.nii.gz", "a/scan.nrrd", "b/scan.nrrd", "../b/c/scan.nrrd")
+    files = example.main(table_of(tmp_path, *images), tmp_path / "masks")
+    names = ["scan.1", "scan.2", "a/scan", "b/scan", "b/c/scan"]
+    assert files == [tmp_path / "masks" / f"{name}.seg.nrrd" for name in names]
+    assert len(example.saved) == len(images)
+
+
+def test_the_example_refuses_two_scans_in_one_file_before_it_begins(scene, example, tmp_path):
+    with pytest.raises(ValueError, match=r"scan.nrrd and scan.nii.gz would both be saved as"):
+        example.main(table_of(tmp_path, "scan.nrrd", "scan.nii.gz"), tmp_path / "masks")
+    assert not example.saved
+
+
+def test_the_example_says_which_file_could_not_be_written(scene, example, tmp_path):
+    example.canSave = False
+    with pytest.raises(OSError, match=r"one.seg.nrrd could not be written"):
+        example.main(table_of(tmp_path, "one.nrrd"), tmp_path / "masks")

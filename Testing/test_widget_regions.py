@@ -1,8 +1,9 @@
-"""The panel's region of interest: chosen, made in its list, moved."""
+"""The panel's region of interest, chosen, made in its list, moved; and a volume that is moved."""
 # ruff: noqa: E402, F403 -- packages are asked for before what needs them; what comes are fixtures
 
 import numpy as np
 import pytest
+import slicer
 
 from harness import packages
 
@@ -13,7 +14,7 @@ from harness.onpanel import *
 # isort: split
 from FastSAM3DSlicerLib import scene as lib
 from FastSAM3DSlicerLib.parameters import Parameters
-from harness.fastsam import MIDDLE, mask_of, settle
+from harness.fastsam import FAR, MIDDLE, mask_of, settle
 
 
 @pytest.fixture
@@ -96,3 +97,52 @@ def test_a_region_is_made_only_for_a_volume(widget, volume):
     widget.logic.setVolume(volume)
     widget.options.show()
     assert widget.ui.regionSelector.addEnabled
+
+
+def test_a_region_that_a_transform_moves_is_followed(clicking, panel, region, volume, application):
+    panel.ui.regionSelector.setCurrentNode(region)
+    clicking(MIDDLE)
+    before = mask_of(panel)
+    transform, matrix = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode"), np.eye(4)
+    matrix[:3, 3] = (3, 0, 0)
+    transform.SetMatrixTransformToParent(lib.matrixOfArray(matrix))
+    region.SetAndObserveTransformNodeID(transform.GetID())
+    settle(application, 0.3)
+    box, mask = lib.regionOf(region, volume), mask_of(panel)
+    assert (mask & ~before).any()
+    assert mask.sum() == mask[box].sum()
+
+
+def test_a_region_is_where_it_is_in_the_next_volume_too(
+    clicking, panel, region, views, application
+):
+    panel.ui.regionSelector.setCurrentNode(region)
+    to_ras = np.diag([-1.0, -1, 1, 1])
+    to_ras[:3, 3] = (30, 30, -40)
+    fine = slicer.util.addVolumeFromArray(np.zeros((80, 60, 60), np.int16), ijkToRAS=to_ras)
+    fine.CreateDefaultDisplayNodes()
+    panel.ui.volumeSelector.setCurrentNode(fine)
+    views.show(fine)
+    settle(application, 0.3)
+    clicking(MIDDLE)
+    box, mask = lib.regionOf(region, fine), mask_of(panel)
+    assert mask.any()
+    assert mask.sum() == mask[box].sum()
+
+
+def test_clicks_go_along_with_a_volume_that_comes_under_a_transform(
+    clicking, panel, red, volume, application
+):
+    clicking(MIDDLE)
+    before = mask_of(panel)
+    transform, matrix = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode"), np.eye(4)
+    matrix[:3, 3] = (12, 0, 0)
+    transform.SetMatrixTransformToParent(lib.matrixOfArray(matrix))
+    for node in (volume, panel.logic.segmentationNode):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    settle(application, 0.3)
+    np.testing.assert_array_equal(mask_of(panel), before)
+    red.logic.FitSliceToBackground()
+    clicking(FAR)
+    assert not (before & ~mask_of(panel)).any()
+    assert mask_of(panel).sum() > before.sum()

@@ -221,7 +221,7 @@ def test_what_downloads_weights_is_installed_when_it_is_needed(panel, keeper, mo
     keeper(0)
 
     def refuse(say):
-        raise UserError("Nothing was installed. Press the button whenever you like.")
+        raise UserError("Nothing was installed. Ask for it again whenever you like.")
 
     monkeypatch.setattr(install, "installDownloader", refuse)
     bring(panel)

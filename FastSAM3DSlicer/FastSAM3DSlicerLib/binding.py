@@ -1,12 +1,16 @@
 """The nodes in use: a volume, a segmentation, one of its segments and that segment's points."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
+import slicer
+
 from . import masking, points, scene, segments
+from .home import Carry
 from .language import tr as _
+from .prediction import Options
 from .timeline import Point
 from .watch import Watch
 
@@ -76,21 +80,39 @@ class Binding:
     """Holds nodes, makes those that are missing, and lets go of those that leave the scene.
 
     Attributes:
-        volumeNode: or None.
+        volumeNode: or None; points that belong to it follow it.
         segmentationNode: or None, then `prepare` adds one.
         segmentId: or "", then `prepare` adds a segment.
+        regionNode: markups ROI that masks stay within, or None.
+        onGone: called with the key of any segment that left the scene, with its points.
+        onCarried: called with the key of a segment whose points have another own RAS now.
         onLost: called with what has left the scene while it was in use, and the key of the
             segment in use.
     """
 
     def __init__(self, onLost: Callable[[Lost, Key], None]) -> None:
-        self.volumeNode: Any = None
         self.segmentationNode: Any = None
         self.segmentId = ""
+        self.regionNode: Any = None
         self.onLost = onLost
+        self.onGone: Callable[[Key], None] = lambda key: None
+        self.onCarried: Callable[[Key, Carry], None] = lambda key, carry: None
+        self._volumeNode: Any = None
         self._pointsNode: Any = None
-        self._first: tuple[Point, ...] = ()
-        self._watch = Watch(self._nodeRemoved, self._segmentRemoved, self._sceneClosed)
+        self._watch = Watch(
+            self._nodeRemoved, self._segmentRemoved, self._sceneClosed, self._volumeMoved
+        )
+
+    @property
+    def volumeNode(self) -> Any:
+        """Return the volume, or None."""
+        return self._volumeNode
+
+    @volumeNode.setter
+    def volumeNode(self, node: Any) -> None:
+        self._volumeNode = node
+        self._watch.followVolume(node)
+        self._volumeMoved()
 
     @property
     def pointsNode(self) -> Any:
@@ -112,20 +134,32 @@ class Binding:
         if self.segmentationNode is not None and segmentationNode is not self.segmentationNode:
             points.showOnly(self.segmentationNode, None)
         self.segmentationNode, self.segmentId = segmentationNode, segmentId
-        self._pointsNode, self._first = None, ()
-        self._watch.follow(segmentationNode)
+        self._pointsNode = None
         if segmentationNode is not None:
             self._pointsNode = points.nodeOf(segmentationNode, segmentId)
             if self._pointsNode is not None:
-                self._first = points.read(self._pointsNode, self._pointsNode)
+                points.noteObeyed(self._pointsNode)
             points.showOnly(segmentationNode, self._pointsNode)
 
     def firstPoints(self) -> tuple[Point, ...]:
-        """Return the points that the segment had when it was chosen, in the volume's own RAS."""
-        return tuple(
-            Point(scene.carried(point.ras, self._pointsNode, self.volumeNode), point.positive)
-            for point in self._first
-        )
+        """Return the points that the segment's mask was made of, in their node's own RAS."""
+        return points.obeyedIn(self._pointsNode)
+
+    def bringPoints(self, target: Target) -> None:
+        """Have a segment's points belong to the volume that it is segmented in."""
+        self._bring(target.pointsNode, target.volumeNode)
+
+    def within(self, options: Options, volumeNode: Any) -> Options:
+        """Return options with the region of interest where it now is in a volume.
+
+        Raises:
+            UserError: it holds none of the volume's voxels.
+        """
+        if self.regionNode is None or volumeNode is None:
+            return options
+        isThere = self.regionNode.GetScene() is not None
+        region = scene.regionOf(self.regionNode, volumeNode) if isThere else None
+        return replace(options, region=region)
 
     def prepare(self) -> None:
         """Add what is missing: a segmentation in place for the volume, a segment, its points.
@@ -161,7 +195,10 @@ class Binding:
     def close(self) -> None:
         """Let go of everything; the nodes stay in the scene."""
         self._watch.close()
-        self.volumeNode = self.segmentationNode = self._pointsNode = None
+        self._letGo()
+
+    def _letGo(self) -> None:
+        self._volumeNode = self.segmentationNode = self.regionNode = self._pointsNode = None
         self.segmentId = ""
 
     def _nodeRemoved(self, node: Any) -> None:
@@ -170,26 +207,49 @@ class Binding:
             scene.hideOverlay(node)
             self.volumeNode = None
             self.onLost(Lost.VOLUME, key)
-        elif node is self.segmentationNode:
-            self.choose(None, "")
-            points.removeAll(node)
-            masking.removeEditor(node)
-            self.onLost(Lost.SEGMENTATION, key)
         elif node is self._pointsNode:
             self._pointsNode = None
             self.onLost(Lost.POINTS, key)
+        elif node.IsA("vtkMRMLSegmentationNode") and not node.GetScene().IsClosing():
+            self._segmentationRemoved(node)
 
-    def _segmentRemoved(self, segmentId: str) -> None:
-        key, node = self.key, points.nodeOf(self.segmentationNode, segmentId)
-        if segmentId == self.segmentId:
-            self.choose(self.segmentationNode, "")
+    def _segmentationRemoved(self, node: Any) -> None:
+        key, isInUse = self.key, node is self.segmentationNode
+        if isInUse:
+            self.choose(None, "")
+        points.removeAll(node)
+        masking.removeEditor(node)
+        if isInUse:
+            self.onLost(Lost.SEGMENTATION, key)
+        for segmentId in node.GetSegmentation().GetSegmentIDs():
+            self.onGone((node.GetID(), segmentId))
+
+    def _segmentRemoved(self, segmentation: Any, segmentId: str) -> None:
+        for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+            if node.GetSegmentation() is segmentation:
+                self._segmentLeft(node, segmentId)
+
+    def _segmentLeft(self, segmentationNode: Any, segmentId: str) -> None:
+        key, node = self.key, points.nodeOf(segmentationNode, segmentId)
+        if (gone := (segmentationNode.GetID(), segmentId)) == key:
+            self.choose(segmentationNode, "")
             self.onLost(Lost.SEGMENT, key)
+        else:
+            self.onGone(gone)
         if node is not None:
             points.remove(node)
 
     def _sceneClosed(self) -> None:
         key = self.key
-        self._watch.follow(None)
-        self.volumeNode = self.segmentationNode = self._pointsNode = None
-        self.segmentId = ""
+        self._letGo()
         self.onLost(Lost.SCENE, key)
+
+    def _volumeMoved(self) -> None:
+        if self.volumeNode is not None and self.volumeNode.GetImageData() is not None:
+            for node in points.ofVolume(self.volumeNode):
+                self._bring(node, self.volumeNode)
+
+    def _bring(self, node: Any, volumeNode: Any) -> None:
+        carry = points.bring(node, volumeNode)
+        if carry is not None:
+            self.onCarried(points.keyOf(node), carry)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from . import masking, segments
-from .timeline import Box, Mask, Painted
+from .record import Record, difference
+from .timeline import Box, Mask, Painted, Start, boundsOf
 
 
 class Editing:
@@ -15,15 +16,18 @@ class Editing:
         volumeNode: whose grid masks are on.
         segmentationNode: fit for the volume.
         segmentId: the segment.
+        record: how the segment differs from what was predicted.
+        refusal: what held the last write back altogether, for the user; "" if nothing did.
     """
 
     def __init__(self, volumeNode: Any, segmentationNode: Any, segmentId: str) -> None:
         self.volumeNode = volumeNode
         self.segmentationNode = segmentationNode
         self.segmentId = segmentId
+        self.record = Record()
+        self.refusal = ""
         self._held = self._read()
         self._stamp = self._stampNow()
-        self._taken: dict[str, Mask] = {}
 
     @property
     def held(self) -> Mask:
@@ -48,43 +52,87 @@ class Editing:
         if not self.isTouched:
             return None
         before, self._held, self._stamp = self._held, self._read(), self._stampNow()
-        return None if np.array_equal(before, self._held) else Painted.between(before, self._held)
+        if np.array_equal(before, self._held):
+            return None
+        painted = Painted.between(before, self._held)
+        if boxes := self.record.boxes:
+            predicted = painted.on(self.record.predicted(before))
+            self.record = Record(difference(predicted, self._held, boxes), self.record.taken)
+        return painted
 
     def write(self, mask: Mask, box: Box) -> None:
-        """Bring a box of a (k, j, i) mask into the segment, as far as masking allows.
+        """Bring a box of a predicted (k, j, i) mask into the segment, as far as masking allows.
 
         Voxels that were taken from other segments go back to them where the mask leaves them.
+
+        Raises:
+            UserError: masking asks for what is not there, or a segment lies on another grid.
         """
-        values = mask[box]
+        values, self.refusal = mask[box], ""
         if not values.size:
             return
         rules = masking.maskingOf(self.segmentationNode)
+        lost: dict[str, Mask] = {}
         if rules.isOn:
-            self._writeMasked(rules, values, box)
+            before = self._held[box].copy()
+            lost = self._writeMasked(rules, values, box)
+            if np.array_equal(before, self._held[box]) and not np.array_equal(before, values):
+                self.refusal = masking.refusal(rules)
         else:
-            segments.writeMask(self.segmentationNode, self.segmentId, self.volumeNode, box, values)
-            self._held[box] = values
+            self._put(values, box)
         self._stamp = self._stampNow()
-        self._giveBack(box)
+        boxes = (*self.record.boxes, *([box] if rules.isOn else []))
+        differs = difference(mask, self._held, boxes)
+        self.record = Record(differs, self._takenAfter(lost, box))
 
-    def _writeMasked(self, rules: masking.Masking, values: Mask, box: Box) -> None:
+    def restore(self, mask: Mask, box: Box, record: Record) -> None:
+        """Bring back what a step left in the segment and in others, whatever masking asks for.
+
+        Args:
+            mask: (k, j, i), as it was predicted in that step.
+            box: where it differs from what is predicted now.
+            record: of that step.
+        """
+        wanted, self.refusal = record.on(mask), ""
+        for part in (box, *self.record.boxes, *record.boxes):
+            if wanted[part].size:
+                self._put(wanted[part], part)
+        self._stamp = self._stampNow()
+        for segmentId, gets, loses in self.record.changes(record, mask.shape):
+            self._changeOther(segmentId, gets, loses)
+        self.record = record
+
+    def _put(self, values: Mask, box: Box) -> None:
+        segments.writeMask(self.segmentationNode, self.segmentId, self.volumeNode, box, values)
+        self._held[box] = values
+
+    def _writeMasked(self, rules: masking.Masking, values: Mask, box: Box) -> dict[str, Mask]:
+        """Return what other segments lost."""
         others = self._others() if rules.takesFromOthers else {}
         masking.writeMasked(
             rules, self.segmentationNode, self.segmentId, self.volumeNode, box, values
         )
         self._held[box] = self._read()[box]
-        for segmentId, before in others.items():
-            lost = before & ~self._read(segmentId)
-            if lost.any():
-                self._taken[segmentId] = self._taken.get(segmentId, False) | lost
+        return {each: before & ~self._read(each) for each, before in others.items()}
 
-    def _giveBack(self, box: Box) -> None:
-        for segmentId, taken in self._taken.items():
-            back = taken[box] & ~self._held[box]
-            if back.any() and segments.hasSegment(self.segmentationNode, segmentId):
-                whole = self._read(segmentId)[box] | back
-                segments.writeMask(self.segmentationNode, segmentId, self.volumeNode, box, whole)
-                taken[box] &= ~back
+    def _takenAfter(self, lost: dict[str, Mask], box: Box) -> dict[str, Start]:
+        """Give back what the segment left; return what it still has from others."""
+        kept = {}
+        for segmentId in {**self.record.taken, **lost}:
+            taken = self.record.takenFrom(segmentId, self._held.shape)
+            taken |= lost.get(segmentId, False)
+            back = np.zeros_like(taken)
+            back[box] = taken[box] & ~self._held[box]
+            self._changeOther(segmentId, back, np.zeros_like(back))
+            if (taken & ~back).any():
+                kept[segmentId] = Start.of(taken & ~back)
+        return kept
+
+    def _changeOther(self, segmentId: str, gets: Mask, loses: Mask) -> None:
+        box = boundsOf(gets | loses)
+        if gets[box].size and segments.hasSegment(self.segmentationNode, segmentId):
+            values = (self._read(segmentId)[box] | gets[box]) & ~loses[box]
+            segments.writeMask(self.segmentationNode, segmentId, self.volumeNode, box, values)
 
     def _others(self) -> dict[str, Mask]:
         ids = self.segmentationNode.GetSegmentation().GetSegmentIDs()

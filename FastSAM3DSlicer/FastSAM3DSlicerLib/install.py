@@ -190,7 +190,7 @@ def _installRest(wanted: list[str], *, ask: bool) -> None:
 
 
 def _nothingDone() -> UserError:
-    return UserError(_("Nothing was installed. Press the button whenever you like."))
+    return UserError(_("Nothing was installed. Ask for it again whenever you like."))
 
 
 @contextmanager

@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import points, scene, segments
+from . import points, scene, scripting, segments, wording
 from .binding import Binding, Key, Lost
+from .errors import UserError
 from .network import Engine, OpenNetwork, loadNetwork
 from .prediction import Options, Prediction
 from .status import Status, following
 from .steps import Steps
-from .timeline import Place, Refined, Start, Timeline, boundsOf, startsOf
+from .stride import fromStart
+from .timeline import Place, Refined, Start, Timeline, boundsOf
 from .worker import Pump, Worker
 
 
@@ -153,7 +155,7 @@ class FastSAM3DSlicerLogic:
 
     def reset(self) -> None:
         """Go back to what the segment began with, without points; can be undone."""
-        self._steps.act(lambda timeline: timeline.done(startsOf(timeline.now)))
+        self._steps.act(fromStart)
 
     def refine(self) -> None:
         """Look at the object again more closely; worth it where it is large and its mask coarse."""
@@ -173,9 +175,10 @@ class FastSAM3DSlicerLogic:
                 self._steps.follow()
 
     def setRegion(self, roiNode: Any) -> None:
-        """Stay within a markups ROI; None for the whole volume."""
-        region = None if roiNode is None else scene.regionOf(roiNode, self.volumeNode)
-        self.setOptions(replace(self.options, region=region))
+        """Stay within a markups ROI, wherever it is at each click; None for the whole volume."""
+        self._nodes.regionNode = roiNode
+        options = replace(self.options, region=None)
+        self.setOptions(self._nodes.within(options, self.volumeNode))
 
     def cancel(self) -> None:
         """Leave off what is under way; segments and their points are as they were."""
@@ -246,30 +249,29 @@ class FastSAM3DSlicerLogic:
             The segmentation node and the new segment's id.
 
         Raises:
-            UserError: a point lies outside the volume, or the volume cannot be segmented.
+            UserError: it cannot be done, or was cancelled; nothing of it is left in the scene.
         """
+        clicks = scripting.checked(pointsWorld, labels)
+        if self.isBusy:
+            raise UserError(wording.busy())
         self.setVolume(volumeNode)
         self.setSegmentation(segmentationNode)
         self.setSegment("")
+        target = None
         try:
             with self._steps.writingPoints():
-                for place, label in zip(pointsWorld, labels, strict=True):
-                    points.add(self.pointsNode(), place, positive=bool(label))
+                for place, positive in clicks:
+                    points.add(self.pointsNode(), place, positive=positive)
+            target = self._nodes.target
             self.update()
+            scripting.requireDone(target, len(clicks))
         except Exception:
-            self._takeAway(isNew=segmentationNode is None)
+            scripting.takeAway(target or self._nodes.target, isNew=segmentationNode is None)
             raise
-        return self.segmentationNode, self.segmentId
+        return target.segmentationNode, target.segmentId
 
-    def _takeAway(self, *, isNew: bool) -> None:
-        """Remove the segment in use, and its segmentation if that was made for it."""
-        if isNew and self.segmentationNode is not None:
-            segments.removeSegmentation(self.segmentationNode)
-        elif segments.hasSegment(self.segmentationNode, self.segmentId):
-            self.segmentationNode.GetSegmentation().RemoveSegment(self.segmentId)
-
-    def _written(self, prediction: Prediction, voxels: int) -> None:
-        message = prediction.message or following(voxels)
+    def _written(self, prediction: Prediction, voxels: int, refusal: str) -> None:
+        message = refusal or prediction.message or following(voxels)
         self._tell(
             Status(
                 self.engine.place,

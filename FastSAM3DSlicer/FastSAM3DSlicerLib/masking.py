@@ -9,12 +9,15 @@ from typing import Any
 import slicer
 
 from . import segments
+from .errors import UserError
+from .language import tr as _
 from .timeline import Box, Mask
 
 OWN = "FastSAM3D.Editor"
 """Attribute of the module's own segment editor nodes."""
 
 _EVERYWHERE = slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
+_INSIDE_ONE = slicer.vtkMRMLSegmentationNode.EditAllowedInsideSingleSegment
 _OVERWRITE_NONE = slicer.vtkMRMLSegmentEditorNode.OverwriteNone
 
 
@@ -25,7 +28,8 @@ class Masking:
     Attributes:
         area: mode of the editable area, as vtkMRMLSegmentationNode counts them.
         areaSegmentId: of the mode inside a single segment.
-        intensities: range of the volume in which voxels may change; None for any.
+        intensities: range in which voxels may change; None for any.
+        intensityVolume: the volume that the range is of; None for the one that is clicked.
         overwrite: which other segments lose what this one takes, as vtkMRMLSegmentEditorNode
             counts them.
     """
@@ -33,12 +37,14 @@ class Masking:
     area: int = _EVERYWHERE
     areaSegmentId: str = ""
     intensities: tuple[float, float] | None = None
+    intensityVolume: Any = None
     overwrite: int = _OVERWRITE_NONE
 
     @property
     def isOn(self) -> bool:
         """Tell whether a write may not simply write."""
-        return self != Masking(areaSegmentId=self.areaSegmentId)
+        isAsked = self.area != _EVERYWHERE or self.intensities is not None
+        return bool(isAsked or self.takesFromOthers)
 
     @property
     def takesFromOthers(self) -> bool:
@@ -74,7 +80,8 @@ def maskingOf(segmentationNode: Any) -> Masking:
     """Return what writes into a segmentation have to obey.
 
     Editable area and intensity range are the module's own or, where that asks for none, those set
-    for this segmentation in the Segment Editor. Overwriting is the module's own alone: the Segment
+    for this segmentation in the Segment Editor, where the range is of that one's source volume.
+    Overwriting is the module's own alone: the Segment
     Editor's default would take voxels from finished segments.
     """
     own = _ownNode(segmentationNode)
@@ -85,6 +92,7 @@ def maskingOf(segmentationNode: Any) -> Masking:
         _EVERYWHERE if area is None else area.GetMaskMode(),
         "" if area is None else area.GetMaskSegmentID() or "",
         None if ranged is None else ranged.GetSourceVolumeIntensityMaskRange(),
+        None if ranged is None else _volumeOf(ranged),
         _OVERWRITE_NONE if own is None else own.GetOverwriteMode(),
     )
 
@@ -107,6 +115,28 @@ def requireGrids(masking: Masking, segmentationNode: Any, segmentId: str, volume
             segments.requireGrid(segmentationNode, each, volumeNode, givesWay=True)
 
 
+def refusal(masking: Masking) -> str:
+    """Say that masking held everything back, and which."""
+    if masking.intensities is None:
+        return _(
+            "Nothing was changed: it lies outside the editable area. Choose another one under "
+            "Masking in the Segment Editor."
+        )
+    low, high = (f"{bound:g}" for bound in masking.intensities)
+    text = (
+        _(
+            "Nothing was changed: it lies outside the intensity range {low} to {high}. Change the "
+            "range under Masking in the Segment Editor."
+        )
+        if masking.area == _EVERYWHERE
+        else _(
+            "Nothing was changed: it lies outside the editable area, or outside the intensity "
+            "range {low} to {high}. Change them under Masking in the Segment Editor."
+        )
+    )
+    return text.format(low=low, high=high)
+
+
 def writeMasked(
     masking: Masking,
     segmentationNode: Any,
@@ -121,15 +151,17 @@ def writeMasked(
         masking: what to obey.
         segmentationNode: fit for the volume.
         segmentId: the segment.
-        volumeNode: whose grid the box counts on, and whose intensities count.
+        volumeNode: whose grid the box counts on.
         box: part of the volume.
         values: (k, j, i) of the box.
 
     Raises:
-        UserError: a segment lies on another grid, see `requireGrids`.
+        UserError: the segment of the editable area is gone, or one lies on another grid, see
+            `requireGrids`.
     """
     if not values.size:
         return
+    _requireArea(masking, segmentationNode)
     requireGrids(masking, segmentationNode, segmentId, volumeNode)
     logic = slicer.vtkSlicerSegmentEditorLogic()
     logic.SetMRMLScene(slicer.mrmlScene)
@@ -151,6 +183,18 @@ def writeMasked(
         slicer.mrmlScene.RemoveNode(node)
 
 
+def _requireArea(masking: Masking, segmentationNode: Any) -> None:
+    if masking.area == _INSIDE_ONE and not segments.hasSegment(
+        segmentationNode, masking.areaSegmentId
+    ):
+        raise UserError(
+            _(
+                "The editable area is the inside of a segment that is not there any more: choose "
+                "another one under Masking in the Segment Editor."
+            )
+        )
+
+
 def _editorsOf(segmentationNode: Any) -> list[Any]:
     nodes = slicer.util.getNodesByClass("vtkMRMLSegmentEditorNode")
     return [node for node in nodes if node.GetSegmentationNode() is segmentationNode]
@@ -161,10 +205,16 @@ def _ownNode(segmentationNode: Any) -> Any:
     return next(own, None)
 
 
+def _volumeOf(editor: Any) -> Any:
+    """Return the volume that an editor's intensity range is of, if it holds voxels."""
+    node = editor.GetSourceVolumeNode()
+    return None if node is None or node.GetImageData() is None else node
+
+
 def _scratch(masking: Masking, segmentationNode: Any, segmentId: str, volumeNode: Any) -> Any:
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode", "FastSAM3D writes")
     node.SetAndObserveSegmentationNode(segmentationNode)
-    node.SetAndObserveSourceVolumeNode(volumeNode)
+    node.SetAndObserveSourceVolumeNode(masking.intensityVolume or volumeNode)
     node.SetSelectedSegmentID(segmentId)
     node.SetOverwriteMode(masking.overwrite)
     node.SetMaskMode(masking.area)

@@ -24,9 +24,11 @@ def loadNetwork(preset: str, device: str) -> Network:
         from fastsam3d.model import load_model
     except ImportError as error:
         raise UserError(
-            _("PyTorch cannot be imported ({error}): install it with the module's button.").format(
-                error=error
-            )
+            _(
+                "PyTorch cannot be imported ({error}): open the module FastSAM3D and install it "
+                "there, or call FastSAM3DSlicerLib.install.install(print) in Slicer's Python "
+                "console."
+            ).format(error=error)
         ) from error
     try:
         return load_model(preset, device=device)

@@ -30,7 +30,7 @@ class OptionsPanel(PanelPart):
         self._status = StatusPanel(ui)
         self._starts: list[tuple[Any, str]] = []
         self._region: Any = None
-        self._regionTag = 0
+        self._regionTags: list[int] = []
         self.onRegionMoved: Callable[[], None] = lambda: None
         ui.regionSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._regionChosen)
         ui.regionSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._regionMade)
@@ -62,9 +62,8 @@ class OptionsPanel(PanelPart):
             fillHoles=parameters.fillHoles,
             smoothVoxels=parameters.smoothVoxels,
         )
-        region = parameters.region if logic.volumeNode is not None else None
         self._attempt(lambda: logic.setOptions(options))
-        self._attempt(lambda: logic.setRegion(region))
+        self._attempt(lambda: logic.setRegion(parameters.region))
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -114,12 +113,15 @@ class OptionsPanel(PanelPart):
     def _watch(self, region: Any) -> None:
         if region is self._region:
             return
-        if self._region is not None:
-            self._region.RemoveObserver(self._regionTag)
+        for tag in self._regionTags:
+            self._region.RemoveObserver(tag)
+        self._regionTags.clear()
         self._region = region
         if region is not None:
-            event = slicer.vtkMRMLMarkupsNode.PointModifiedEvent
-            self._regionTag = region.AddObserver(event, lambda *_: self.onRegionMoved())
+            kind = slicer.vtkMRMLMarkupsNode
+            for event in (kind.PointModifiedEvent, kind.TransformModifiedEvent):
+                tag = region.AddObserver(event, lambda *_: self.onRegionMoved())
+                self._regionTags.append(tag)
 
     def _overwriteChosen(self, row: int) -> None:
         if not self._isShowing and self._logic.segmentationNode is not None:

@@ -4,12 +4,14 @@ Each segment has a markups node of its own, found by its references; a selected 
 includes, one that is not selected excludes. The node lies under the volume's transform.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import slicer
 
+from . import home
 from .language import tr as _
 from .scene import carried
 from .timeline import SAME_MM, Place, Point
@@ -18,6 +20,8 @@ SEGMENTATION = "FastSAM3D.Segmentation"
 """Role of the reference to the segmentation."""
 SEGMENT = "FastSAM3D.SegmentID"
 """Attribute that holds the segment's id."""
+OBEYED = "FastSAM3D.Obeyed"
+"""Attribute that holds the points that the segment's mask was made of."""
 INCLUDE_COLOR = (0.2, 0.85, 0.3)
 EXCLUDE_COLOR = (0.95, 0.25, 0.2)
 
@@ -32,6 +36,11 @@ def nodeOf(segmentationNode: Any, segmentId: str) -> Any:
     return None
 
 
+def keyOf(node: Any) -> tuple[str, str]:
+    """Return the ids of the segmentation and of the segment whose points a node holds."""
+    return node.GetNodeReferenceID(SEGMENTATION) or "", node.GetAttribute(SEGMENT) or ""
+
+
 def newNode(segmentationNode: Any, segmentId: str, volumeNode: Any) -> Any:
     """Add a markups node for a segment's points; it stays out of the lists of nodes."""
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId).GetName()
@@ -41,7 +50,8 @@ def newNode(segmentationNode: Any, segmentId: str, volumeNode: Any) -> Any:
     node.SetControlPointLabelFormat("%d")  # an empty one lets ids repeat after a deletion
     node.SetNodeReferenceID(SEGMENTATION, segmentationNode.GetID())
     node.SetAttribute(SEGMENT, segmentId)
-    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    home.settle(node, volumeNode)
+    _setObeyed(node, ())
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetSelectedColor(*INCLUDE_COLOR)
@@ -56,6 +66,42 @@ def showOnly(segmentationNode: Any, shown: Any) -> None:
     for node in _allOf(segmentationNode):
         if node.GetDisplayNode() is not None:
             node.GetDisplayNode().SetVisibility(node is shown)
+
+
+def ofVolume(volumeNode: Any) -> list[Any]:
+    """Return the markups nodes of all segments whose points belong to a volume."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    return [node for node in nodes if node.GetNodeReference(home.VOLUME) is volumeNode]
+
+
+def bring(node: Any, volumeNode: Any) -> home.Carry | None:
+    """Have points belong to a volume, see `home.settle`; the node's own RAS becomes its own."""
+    there, obeyed = read(node, node), obeyedIn(node)
+    carry = home.settle(node, volumeNode)
+    if carry is not None:
+        wasModifying = node.StartModify()
+        for n, point in zip(_placed(node), there, strict=True):
+            node.SetNthControlPointPosition(n, *carry.place(point.ras))
+        node.EndModify(wasModifying)
+        obeyed = tuple(Point(carry.place(point.ras), point.positive) for point in obeyed)
+    _setObeyed(node, obeyed)
+    return carry
+
+
+def obeyedIn(node: Any) -> tuple[Point, ...]:
+    """Return the points that the segment's mask was made of, in the node's own RAS.
+
+    They are not those of the node while a prediction is under way: the scene may be saved then.
+    """
+    text = node.GetAttribute(OBEYED)
+    if text is None:
+        return read(node, node)
+    return tuple(Point((r, a, s), bool(positive)) for r, a, s, positive in json.loads(text))
+
+
+def noteObeyed(node: Any) -> None:
+    """Take the points of a node that does not say which ones its segment's mask was made of."""
+    _setObeyed(node, obeyedIn(node))
 
 
 def removeAll(segmentationNode: Any) -> None:
@@ -80,7 +126,12 @@ def read(node: Any, volumeNode: Any) -> tuple[Point, ...]:
 
 
 def write(node: Any, volumeNode: Any, points: Sequence[Point]) -> None:
-    """Make a node show these points and no others; those that fit stay, with their ids."""
+    """Make a node show these points and no others; those that fit stay, with their ids.
+
+    They are what the segment's mask is made of. A point that is about to be placed stays, too.
+    """
+    for n in reversed(_unplaced(node)):
+        node.RemoveNthControlPoint(n)
     old = read(node, volumeNode)
     first = _commonStart(old, points)
     rest = min(len(old), len(points)) - first
@@ -91,6 +142,7 @@ def write(node: Any, volumeNode: Any, points: Sequence[Point]) -> None:
     for n in range(first, len(points) - last):
         place = carried(points[n].ras, volumeNode, node)
         _insert(node, n, place, positive=points[n].positive)
+    _setObeyed(node, [Point(carried(each.ras, volumeNode, node), each.positive) for each in points])
 
 
 def add(node: Any, pointWorld: Place, *, positive: bool) -> str:
@@ -117,9 +169,23 @@ def _allOf(segmentationNode: Any) -> list[Any]:
 
 
 def _placed(node: Any) -> list[int]:
-    defined = slicer.vtkMRMLMarkupsNode.PositionDefined
+    return _withStatus(node, slicer.vtkMRMLMarkupsNode.PositionDefined)
+
+
+def _unplaced(node: Any) -> list[int]:
+    kind = slicer.vtkMRMLMarkupsNode
+    return _withStatus(node, kind.PositionUndefined, kind.PositionMissing)
+
+
+def _withStatus(node: Any, *wanted: int) -> list[int]:
     count = node.GetNumberOfControlPoints()
-    return [n for n in range(count) if node.GetNthControlPointPositionStatus(n) == defined]
+    return [n for n in range(count) if node.GetNthControlPointPositionStatus(n) in wanted]
+
+
+def _setObeyed(node: Any, points: Sequence[Point]) -> None:
+    text = json.dumps([(*point.ras, int(point.positive)) for point in points])
+    if text != node.GetAttribute(OBEYED):
+        node.SetAttribute(OBEYED, text)
 
 
 def _placeOf(node: Any, n: int, volumeNode: Any) -> Place:

@@ -12,20 +12,20 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from . import points, scene, segments, wording
+from . import points, scene, segments, stride, wording
 from .binding import Binding, Key, Target
 from .editing import Editing
 from .errors import UserError
-from .language import tr as _
+from .home import Carry
 from .network import Engine, explained
 from .prediction import Network, Options, Prediction
-from .timeline import Painted, Point, Start, Timeline, newPoints, pointsIn, withPoints
+from .record import Ledgers, Record
+from .stride import Step
+from .timeline import Point, Timeline, newPoints, pointsIn
 from .turns import Turns
 from .worker import Stale, Ticket, Worker
 
 T = TypeVar("T")
-Step = Callable[[Timeline], Timeline]
-"""Says what is to be, given what was done so far."""
 
 
 class Steps:
@@ -33,22 +33,24 @@ class Steps:
 
     Attributes:
         options: of the clicks.
-        onWritten: called when a step on the segment in use is complete, with the prediction and
-            the segment's voxels.
+        onWritten: called when a step on the segment in use is complete, with the prediction, the
+            segment's voxels, and what held it back altogether, or "".
         onMessage: called with what else a user should be told.
     """
 
     def __init__(self, nodes: Binding, engine: Engine, worker: Worker) -> None:
         self.options = Options()
-        self.onWritten: Callable[[Prediction, int], None] = lambda prediction, voxels: None
+        self.onWritten: Callable[[Prediction, int, str], None] = lambda *what: None
         self.onMessage: Callable[[str], None] = lambda message: None
         self._nodes, self._engine, self._worker = nodes, engine, worker
         self._turns = Turns(worker)
         self._timelines: dict[Key, Timeline] = {}
+        self._ledgers = Ledgers()
         self._prediction: Prediction | None = None
         self._image: tuple[Any, ...] = ()
         self._editing: Editing | None = None
         self._isWritingPoints = False
+        nodes.onGone, nodes.onCarried = self.forget, self._carried
 
     @property
     def isActing(self) -> bool:
@@ -81,7 +83,7 @@ class Steps:
         """
         if not self._isWritingPoints:
             target = self._target()
-            self._take(target, lambda timeline: _followed(target, timeline), *then)
+            self._take(target, partial(stride.followed, target), *then)
 
     def cancel(self, key: Key | None = None) -> None:
         """Leave off what is under way or waits, on one segment or all; they stay as they were."""
@@ -94,6 +96,7 @@ class Steps:
         """Drop the timeline of one segment, or everything about all."""
         self._turns.drop(key)
         self._editing = None
+        self._ledgers.forget(key)
         if key is None:
             self._timelines.clear()
             self._prediction = None
@@ -110,7 +113,7 @@ class Steps:
             UserError: something else is under way, or there is nothing to ask.
         """
         if self.isActing:
-            raise UserError(_("Something else is under way: wait for it, or cancel it."))
+            raise UserError(wording.busy())
         target = self._target()
         with self._turns.turn(target, isYielding=True):
             try:
@@ -189,28 +192,41 @@ class Steps:
         prediction, editing = self._ready(target)
         if (painted := editing.takePainted()) is not None:
             before = self._timelines[target.key]
-            self._timelines[target.key] = before.done((*before.now, painted))
-        wanted, options = step(self._timelines[target.key]), self.options
+            self._keep(target, before.done((*before.now, painted)), editing)
+        since = self._timelines[target.key]
+        wanted = step(since)
+        options = self.options = self._nodes.within(self.options, target.volumeNode)
         self._run(target, lambda ticket: prediction.goto(wanted.now, options, ticket.check))
         shape = scene.gridOf(target.volumeNode).shapeKji
-        if editing.isTouched or prediction.mask.shape != shape:
+        isCarried = self._timelines.get(target.key) is not since
+        if editing.isTouched or isCarried or prediction.mask.shape != shape:
             return False
-        editing.write(prediction.mask, prediction.takeChanged())
-        self._timelines[target.key] = wanted
+        record = stride.recordAfter(step, wanted, self._ledgers.of(target.key))
+        if record is None:
+            editing.write(prediction.mask, prediction.changed)
+        else:
+            editing.restore(prediction.mask, prediction.changed, record)
+        prediction.takeChanged()
+        self._keep(target, wanted, editing)
         self._showPoints(target, pointsIn(wanted.now))
         if target.segment == self._nodes.target.segment:
-            self.onWritten(prediction, int(np.count_nonzero(editing.held)))
+            self.onWritten(prediction, int(np.count_nonzero(editing.held)), editing.refusal)
         return True
+
+    def _keep(self, target: Target, timeline: Timeline, editing: Editing) -> None:
+        """Note where a segment is now."""
+        self._timelines[target.key] = timeline
+        self._ledgers.of(target.key).put(timeline, editing.record)
 
     def _run(self, target: Target, work: Callable[[Ticket], T]) -> T:
         """Do some work for a target on the thread.
 
         Raises:
             Stale: nobody waits for it any more, or what it is for has left the scene.
+            UserError: the volume holds no voxels any more.
         """
         result = self._worker.run(work)
-        if not target.isThere:
-            raise Stale
+        stride.requireThere(target)
         return result
 
     def _load(self) -> Network:
@@ -219,23 +235,22 @@ class Steps:
     def _ready(self, target: Target) -> tuple[Prediction, Editing]:
         """Return a prediction that is where the segment was left."""
         prediction = self._opened(target)
+        self._nodes.bringPoints(target)
         if self._editing is None or not self._editing.isOf(*target.segment):
             self._editing = None  # while it is not known to fit the prediction
             self._editing = self._resumed(target, prediction)
         return prediction, self._editing
 
     def _opened(self, target: Target) -> Prediction:
-        if not target.isThere:
-            raise Stale
-        volumeNode = target.volumeNode
-        image = (volumeNode.GetID(), *scene.stampOf(volumeNode))
-        if self._prediction is None or image != self._image or self._engine.isOther:
-            array, toRas = scene.imageArray(volumeNode), scene.gridOf(volumeNode).ijkToRas
+        stride.requireThere(target)
+        isOther = stride.imageOf(target) != self._image or self._engine.isOther
+        if self._prediction is None or isOther:
             network = self._load()
-            if not target.isThere:
-                raise Stale
+            stride.requireThere(target)
+            image, volumeNode = stride.imageOf(target), target.volumeNode
             if self._prediction is not None and image[0] == self._image[0] != image:
                 self._engine.note = wording.imageChanged()
+            array, toRas = scene.imageArray(volumeNode), scene.gridOf(volumeNode).ijkToRas
             self._prediction = Prediction(network, array, toRas)
             self._image, self._editing = image, None
         return self._prediction
@@ -243,25 +258,34 @@ class Steps:
     def _resumed(self, target: Target, prediction: Prediction) -> Editing:
         """Replay what was done to a segment; what differs then was painted meanwhile."""
         editing = Editing(*target.segment)
-        timeline, options = self._timelines[target.key], self.options
+        timeline = self._timelines[target.key]
+        options = self._nodes.within(self.options, target.volumeNode)
+        record = self._ledgers.open(target.key, target.volumeNode).at(len(timeline.past))
         prediction.clear()
         try:
             self._run(target, lambda ticket: prediction.goto(timeline.now, options, ticket.check))
         except UserError:  # a point lies outside what is the volume now
+            stride.requireThere(target)
             self._dropPoints(target, pointsIn(timeline.now))
-            timeline = Timeline()
+            timeline, record = Timeline(), Record()
             prediction.clear()
         if (timeline.now or editing.held.any()) and not np.array_equal(
-            prediction.mask, editing.held
+            record.on(prediction.mask), editing.held
         ):
-            timeline = _met(timeline, prediction, editing)
+            timeline = stride.met(timeline, prediction.mask, editing.held)
+            record = Record(taken=record.taken)
             prediction.goto(timeline.now, options)
         prediction.takeChanged()
-        self._timelines[target.key] = timeline
+        editing.record = record
+        self._keep(target, timeline, editing)
         return editing
 
+    def _carried(self, key: Key, carry: Carry) -> None:
+        if (timeline := self._timelines.get(key)) is not None:
+            self._timelines[key] = timeline.carried(carry.place, keepsMasks=carry.keepsMasks)
+
     def _dropPoints(self, target: Target, old: tuple[Point, ...]) -> None:
-        there = points.read(target.pointsNode, target.volumeNode)
+        there = points.read(target.pointsNode, target.pointsNode)
         self._showPoints(target, newPoints(there, old))
 
     def _restorePoints(self, target: Target) -> None:
@@ -272,16 +296,4 @@ class Steps:
     def _showPoints(self, target: Target, wanted: tuple[Point, ...]) -> None:
         if target.isThere:
             with self.writingPoints():
-                points.write(target.pointsNode, target.volumeNode, wanted)
-
-
-def _followed(target: Target, timeline: Timeline) -> Timeline:
-    there = points.read(target.pointsNode, target.volumeNode)
-    return timeline.done(withPoints(timeline.now, there))
-
-
-def _met(timeline: Timeline, prediction: Prediction, editing: Editing) -> Timeline:
-    if not timeline.now:
-        return Timeline((Start.of(editing.held),))
-    painted = Painted.between(prediction.mask, editing.held)
-    return timeline.done((*timeline.now, painted))
+                points.write(target.pointsNode, target.pointsNode, wanted)

@@ -5,7 +5,7 @@ more list of them, and the session replays what comes after it.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeAlias
@@ -110,6 +110,27 @@ class Timeline:
         if not self.future:
             return self
         return Timeline(self.future[-1], (*self.past, self.now), self.future[:-1])
+
+    def carried(self, place: Callable[[Place], Place], *, keepsMasks: bool) -> "Timeline":
+        """Return the same in another RAS, with its masks if they are on the same voxels there."""
+        known: dict[Point, Point] = {}
+
+        def moved(entry: Entry) -> Entry:
+            if not isinstance(entry, Point):
+                return entry
+            if entry not in known:
+                known[entry] = Point(place(entry.ras), entry.positive)
+            return known[entry]
+
+        def along(entries: Entries) -> Entries:
+            return tuple(
+                moved(entry)
+                for entry in entries
+                if keepsMasks or not isinstance(entry, Start | Painted)
+            )
+
+        past, future = (tuple(map(along, lists)) for lists in (self.past, self.future))
+        return Timeline(along(self.now), past, future)
 
 
 def pointsIn(entries: Entries) -> tuple[Point, ...]:

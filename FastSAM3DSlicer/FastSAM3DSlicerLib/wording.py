@@ -52,6 +52,11 @@ def cancelled() -> str:
     return _("Cancelled: the segment is as it was.")
 
 
+def busy() -> str:
+    """Say that one thing is done at a time."""
+    return _("Something else is under way: wait for it, or cancel it.")
+
+
 def imageChanged() -> str:
     """Say that a volume's voxels are other ones than those that were clicked on."""
     return _("The image has changed: the segment is kept, and clicks see the new image.")

@@ -3,7 +3,8 @@
     Slicer --no-main-window --python-script segment_folder.py clicks.csv masks
 
 `clicks.csv` has a row for each click: image, r, a, s (RAS, mm) and label, 1 to include and 0 to
-exclude. Each scan gets a segmentation `<image>.seg.nrrd` in the folder that is named last.
+exclude. Each scan gets a segmentation `<image>.seg.nrrd` in the folder that is named last; scans
+in folders of their own get one there.
 """
 
 import csv
@@ -26,30 +27,54 @@ def read_clicks(table: Path) -> dict[str, list[Click]]:
     return dict(clicks)
 
 
-def segment(logic, image: Path, clicks: list[Click], folder: Path) -> Path:
-    """Segment one scan, and return the file of its segmentation."""
+def name_files(images: list[str], folder: Path) -> list[Path]:
+    """Return the file of each image's segmentation.
+
+    Raises:
+        ValueError: two images would be saved in one file.
+    """
+    files: dict[Path, str] = {}
+    for image in images:
+        path = Path(image)
+        stem = Path(path.name.removesuffix(".gz")).stem
+        inner = [part for part in path.parent.parts if part not in (path.anchor, "..")]
+        file = folder.joinpath(*inner, f"{stem}.seg.nrrd")
+        if file in files:
+            raise ValueError(
+                f"{files[file]} and {image} would both be saved as {file}: rename one of them."
+            )
+        files[file] = image
+    return list(files)
+
+
+def segment(logic, image: Path, clicks: list[Click], file: Path) -> None:
+    """Segment one scan into a file.
+
+    Raises:
+        OSError: the file could not be written.
+    """
     volume = slicer.util.loadVolume(str(image))
     places, labels = zip(*clicks, strict=True)
     segmentation, _ = logic.segment(volume, places, labels)
-    file = folder / f"{image.name.split('.')[0]}.seg.nrrd"
-    slicer.util.saveNode(segmentation, str(file))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not slicer.util.saveNode(segmentation, str(file)):
+        raise OSError(f"{file} could not be written: is there room, and may you write there?")
     slicer.mrmlScene.Clear(False)
-    return file
 
 
 def main(table: Path, folder: Path) -> list[Path]:
     """Segment all scans of a table; paths in it are beside the table."""
     from FastSAM3DSlicer import FastSAM3DSlicerLogic
 
-    folder.mkdir(parents=True, exist_ok=True)
+    clicks = read_clicks(table)
+    files = name_files(list(clicks), folder)
     logic = FastSAM3DSlicerLogic()
     try:
-        return [
-            segment(logic, table.parent / image, clicks, folder)
-            for image, clicks in read_clicks(table).items()
-        ]
+        for (image, placed), file in zip(clicks.items(), files, strict=True):
+            segment(logic, table.parent / image, placed, file)
     finally:
         logic.close()
+    return files
 
 
 if __name__ == "__main__":

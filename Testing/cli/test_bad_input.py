@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,10 @@ BAD_ARGUMENTS = {
         "Voxel 99,30,3 (i,j,k) lies outside the volume (36 x 40 x 24 voxels); check it",
     ),
     "unknown coordinates": (["--point", "1,2,3", "--coordinates", "xyz"], "'xyz'"),
+    "a name for points that have names": (
+        ["--points", "a.json", "--name", "liver"],
+        "name the objects in the points file",
+    ),
     "both kinds of points": (["--point", "1,2,3", "--points", "a.json"], "one of the two"),
     "a region outside": ([*POINT, "--roi", "900,0,0,910,1,1"], "no voxel"),
     "a spacing of nothing": ([*POINT, "--spacing", "0"], "0.1 to 20"),
@@ -112,6 +117,31 @@ def test_bad_arguments_are_told_in_one_sentence_and_nothing_is_written(
     result = run("segment", image, *arguments, "-o", tmp_path / "m.nii.gz")
     assert_refused(result, tmp_path, before, told)
     assert network == []
+
+
+@pytest.mark.parametrize(
+    ("space", "point", "told"),
+    [
+        ("ras", [500, 0, 30], "check it, and the coordinates of clicks.json."),
+        ("ras", [30, 0, 30], "was it meant in LPS (then say so in clicks.json)?"),
+        ("ijk", [99, 30, 3], "check it, and the coordinates of clicks.json."),
+    ],
+)
+@pytest.mark.parametrize("command", ["segment", "batch"])
+def test_of_a_point_outside_the_file_is_named_that_has_it(
+    run, network, image, tmp_path, space, point, told, command
+):
+    points = {"coordinates": space, "objects": [{"points": [point]}]}
+    (tmp_path / "clicks.json").write_text(json.dumps(points))
+    (tmp_path / "manifest.csv").write_text("case,image,points\nA,scan.nii.gz,clicks.json\n")
+    asked = {
+        "segment": [image, "--points", tmp_path / "clicks.json", "-o", tmp_path / "m.nrrd"],
+        "batch": [tmp_path / "manifest.csv", "-o", tmp_path / "out"],
+    }[command]
+    code, _, err = run(command, *asked)
+    assert code != 0
+    assert told in err
+    assert "--coordinates" not in err
 
 
 @pytest.mark.parametrize("content", ['{"objects": []}', '{"objects": [{"points": []}]}'])

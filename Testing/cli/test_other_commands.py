@@ -170,3 +170,66 @@ def test_evaluate_refuses_bad_input_and_makes_no_folder(
     folders = ["-o", tmp_path / "out", "--save-masks", tmp_path / "masks"]
     result = run("evaluate", manifest, *folders, "--device", "cpu", *arguments)
     assert_refused(result, tmp_path, before, told)
+
+
+def test_evaluate_goes_on_in_its_own_folder(run, network, manifest, tmp_path):
+    asked = ["evaluate", manifest, "--clicks", "1", "-o", tmp_path / "out"]
+    assert run(*asked)[0] == 0
+    code, out, err = run(*asked)
+    assert code == 0, err
+    assert "1 object of 1 patient in 1 folder." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "differs"),
+    [
+        (["--clicks", "1"], "manifest"),
+        (["--clicks", "2"], "manifest and clicks"),
+        (["--clicks", "1", "--against", "region-growing"], "manifest and against"),
+    ],
+)
+def test_evaluate_replaces_no_tables_of_another_manifest_or_of_other_settings(
+    run, network, manifest, tmp_path, arguments, differs
+):
+    out = tmp_path / "out"
+    assert run("evaluate", manifest, "--clicks", "1", "-o", out)[0] == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    other = manifest.with_name("other.csv")
+    other.write_text(manifest.read_text())
+    code, _, err = run("evaluate", other, *arguments, "-o", out)
+    assert code == 2
+    assert f"holds another evaluation, with another {differs}; choose another folder" in err
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_evaluate_of_masks_replaces_no_tables_either(run, network, manifest, tmp_path):
+    out = tmp_path / "out"
+    assert run("evaluate", manifest, "--clicks", "1", "-o", out)[0] == 0
+    (tmp_path / "masks").mkdir()
+    code, _, err = run("evaluate", manifest, "--masks", tmp_path / "masks", "-o", out)
+    assert code == 2
+    assert "holds another evaluation" in err
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_evaluate_refuses_a_scan_as_label_map(
+    run, network, assert_refused, manifest, tmp_path, masks
+):
+    scan = sitk.ReadImage(str(tmp_path / "label.nii.gz"))
+    sitk.WriteImage(sitk.Cast(scan, sitk.sitkInt16) - 1000, str(tmp_path / "label.nii.gz"))
+    (tmp_path / "masks").mkdir()
+    before = sorted(tmp_path.iterdir())
+    given = ["--masks", tmp_path / "masks"] if masks else []
+    result = run("evaluate", manifest, "-o", tmp_path / "out", *given)
+    told = "The label map of A holds the value -1000, and labels are positive: is it a scan?"
+    assert_refused(result, tmp_path, before, told)
+
+
+COMMANDS = ("segment", "batch", "evaluate", "train", "prepare", "distill", "distill-ablation")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_helps_are_phrases_and_no_fragments(process, command):
+    shown = process(command, "--help")
+    assert shown.returncode == 0
+    assert not re.search(r" (Of the|Of each|Of ex|Of --) ?", shown.stdout)

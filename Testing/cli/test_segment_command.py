@@ -6,6 +6,7 @@ import SimpleITK as sitk
 
 from fastsam3d import segment as segment_module
 from fastsam3d.images import read_labels, read_volume
+from fastsam3d.masks import MASK_SUFFIXES
 from fastsam3d.metrics import dice
 from fastsam3d.session import Session
 
@@ -126,3 +127,25 @@ def test_a_process_segments_a_scan_with_the_default_weights(
     truth[:, 25:], truth[:, :, :11] = False, False
     assert found["voxels"] == mask.sum()
     assert dice(mask > 0, truth) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "told"),
+    [("ras", "lps", True), ("ras", "ras", False), (None, "ras", False), ("ras", None, False)],
+)
+def test_that_a_points_file_has_coordinates_of_its_own_is_said(
+    run, network, image, tmp_path, said, asked, told
+):
+    content = {"objects": [{"points": [[-10, 0, 30]]}]} | ({"coordinates": said} if said else {})
+    (tmp_path / "clicks.json").write_text(json.dumps(content))
+    given = ["--coordinates", asked] if asked else []
+    places = ["--points", tmp_path / "clicks.json", "-o", tmp_path / "m.nrrd"]
+    code, _, err = run("segment", image, *places, *given)
+    assert code == 0, err
+    sentence = "clicks.json itself says ras, so --coordinates lps is not for it."
+    assert (sentence in err) == told
+
+
+def test_the_help_names_each_kind_of_file_that_can_be_written(run):
+    _, out, _ = run("segment", "--help")
+    assert all(suffix in out for suffix in MASK_SUFFIXES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -9,25 +10,46 @@ from .console import aside
 from .curve import Record, grouped
 from .devices import is_first
 
+LINE_SECONDS = 60.0
+"""After which a file gets another line."""
+
 Show = Callable[[float, str], None]
 """Says how far something is: how much of the total, and a few words."""
 
 
 @contextmanager
 def bar(name: str, total: float) -> Iterator[Show]:
-    """Show a bar on standard error if that is a terminal; yields what says how far it is."""
+    """Show on standard error how far something is; yields what is told so.
+
+    A terminal shows a bar; a file gets a line at each tenth and, in between, once a minute.
+    """
+    if not aside.is_terminal and is_first():
+        yield _lines(name, total)
+        return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    shown = aside.is_terminal and is_first()
-    with Progress(*columns, console=aside, disable=not shown) as progress:
+    with Progress(*columns, console=aside, disable=not is_first()) as progress:
         task = progress.add_task(name, total=total)
         yield lambda done, text: progress.update(
             task, completed=min(done, total), description=f"{name}: {text}"
         )
+
+
+def _lines(name: str, total: float) -> Show:
+    tenth, written = 0, monotonic()
+
+    def show(done: float, text: str) -> None:
+        nonlocal tenth, written
+        share, now = min(done / total, 1.0) if total else 1.0, monotonic()
+        if int(10 * share) > tenth or now - written >= LINE_SECONDS:
+            tenth, written = int(10 * share), now
+            aside.print(f"{name}: {share:.0%}, {text}", soft_wrap=True)
+
+    return show
 
 
 def described(record: Record) -> str:

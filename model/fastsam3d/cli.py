@@ -9,6 +9,7 @@ import typer
 from . import __version__
 from .cli_distill import distill, distill_ablation
 from .cli_prepare import prepare
+from .cli_train import train
 from .cli_weights import weights_app
 from .errors import InputError
 
@@ -21,11 +22,12 @@ app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights", no_args_is_help=True)
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
 Preset = Annotated[str, typer.Option(help="The network; see `fastsam3d weights list`.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="A weights file of your own.")]
 
 _DEFAULT = "fastsam3d-default"
+_MASKS = ".nii.gz, .nii, .nrrd, .seg.nrrd (Slicer's segmentation) or .mha"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -65,9 +67,7 @@ def segment(
     image: Annotated[
         Path, typer.Argument(help="NIfTI, NRRD, MetaImage, or a folder with a DICOM series.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The mask: .nii.gz, .nrrd or .seg.nrrd.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help=f"The mask: {_MASKS}.")],
     point: Annotated[
         list[str] | None,
         typer.Option(metavar="X,Y,Z[,out]", help="A click on the object, or beside it: out."),
@@ -77,9 +77,19 @@ def segment(
         typer.Option(help="A .mrk.json of 3D Slicer, or a JSON file; each list is an object."),
     ] = None,
     coordinates: Annotated[
-        str, typer.Option(help="Of --point: ras or lps in mm, or ijk in voxels.")
-    ] = "ras",
-    name: Annotated[str, typer.Option(help="What --point's object is called.")] = "object",
+        str | None,
+        typer.Option(
+            help="What numbers mean in --point, --roi and a JSON file that does not say it: ras or "
+            "lps in mm, or ijk in voxels; ras by default."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What the object of --point is called; by default object, or as the segment that "
+            "it goes on from."
+        ),
+    ] = None,
     spacing: Annotated[
         float | None,
         typer.Option(metavar="MM", help="How fine to look at first: small for small objects."),
@@ -93,7 +103,7 @@ def segment(
         typer.Option(
             metavar="MASK",
             help="A mask on the scan's grid to go on from: each object from the segment of its "
-            "name (.seg.nrrd), else from label 1, 2, … in their order.",
+            "name (.seg.nrrd), else from label 1, 2, … in their order. Its other segments stay.",
         ),
     ] = None,
     largest: Annotated[
@@ -112,11 +122,11 @@ def segment(
     series: Annotated[
         str | None, typer.Option(help="Number or UID of the DICOM series, if there are several.")
     ] = None,
-    preview: Annotated[Path | None, typer.Option(help="Also a picture of it: a .png file.")] = None,
+    preview: Annotated[Path | None, typer.Option(help="Also make a picture: a .png file.")] = None,
     uncertainty_map: Annotated[
         Path | None,
         typer.Option(
-            help="Also how likely each voxel belongs to an object, 0 to 1: .nii.gz or .nrrd."
+            help="Also write how likely each voxel belongs to an object, 0 to 1: .nii.gz or .nrrd."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -140,7 +150,7 @@ def segment(
             output=output,
             point=tuple(point or ()),
             points=tuple(points or ()),
-            coordinates=coordinates.lower(),
+            coordinates=coordinates and coordinates.lower(),
             name=name,
             spacing_mm=spacing,
             roi=roi,
@@ -183,10 +193,8 @@ def batch(
         Path, typer.Argument(help='A CSV file with the columns "case", "image" and "points".')
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the masks.")],
-    suffix: Annotated[
-        str, typer.Option("--format", help="Of the masks: .nii.gz, .nrrd or .seg.nrrd.")
-    ] = ".nii.gz",
-    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
+    suffix: Annotated[str, typer.Option("--format", help=f"What to write: {_MASKS}.")] = ".nii.gz",
+    split: Annotated[str | None, typer.Option(help="Take only the rows of this split.")] = None,
     preset: Preset = _DEFAULT,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -203,16 +211,21 @@ def batch(
 def evaluate(
     manifest: Annotated[Path, typer.Argument(help="A CSV file of images and label maps.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A folder for tables; resumes in it.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="A folder for the tables; the same call goes on in it."
+        ),
     ] = None,
-    clicks: Annotated[int, typer.Option(min=1, help="Clicks on each object.")] = 10,
-    limit: Annotated[int | None, typer.Option(help="At most so many objects.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the clicks.")] = 0,
+    clicks: Annotated[
+        int, typer.Option(min=1, help="How many clicks to make on each object.")
+    ] = 10,
+    limit: Annotated[int | None, typer.Option(help="Take at most so many objects.")] = None,
+    split: Annotated[str | None, typer.Option(help="Take only the rows of this split.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What random clicks are drawn from.")] = 0,
     strategy: Annotated[str, typer.Option(help="Where clicks go: centre or random.")] = "centre",
     against: Annotated[
         list[str] | None,
-        typer.Option(help="Also grow-from-seeds, region-growing or fast-marching."),
+        typer.Option(help="Compare with grow-from-seeds, region-growing or fast-marching."),
     ] = None,
     masks: Annotated[
         Path | None, typer.Option(help="Score the masks of this folder instead of clicking.")
@@ -225,59 +238,19 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure Dice and surface Dice per simulated click on labelled scans."""
-    from . import measure
+    from . import measure, reportfolder
     from .segment import Engine
 
-    plan = measure.Measurement(
+    asked = measure.Measurement(
         manifest, output, clicks, limit, split, seed, strategy, tuple(against or ()), masks,
         save_masks,
     )  # fmt: skip
-    measure.run(plan, Engine(preset, checkpoint, device))
+    engine = Engine(preset, checkpoint, device)
+    with reportfolder.held(asked, engine):
+        measure.run(asked, engine)
 
 
-@app.command()
-def train(
-    manifest: Annotated[Path, typer.Argument(help="A CSV file of images and label maps.")],
-    output: Annotated[
-        Path, typer.Option("--out", "--output", "-o", help="The folder to work in; resumes in it.")
-    ],
-    examples: Annotated[int, typer.Option(min=1, help="How many to prepare ahead.")] = 2000,
-    steps: Annotated[int | None, typer.Option(help="How long to train; or --seconds.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="How long to train; or --steps.")] = None,
-    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare examples.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Patches a step and device.")] = 1,
-    device: Device = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
-    precision: Annotated[
-        str, typer.Option(help="auto, 32-true, bf16-mixed or another of Lightning Fabric.")
-    ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of examples, weights and clicks.")] = 0,
-    int8: Annotated[bool, typer.Option("--int8", help="Halve the weights' file again.")] = False,
-    preset: Annotated[
-        str, typer.Option(help="The network: fastsam3d-default or fastsam3d-teacher.")
-    ] = _DEFAULT,
-    start_from: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="WEIGHTS", help="Go on from these, or grow the teacher from the default's."
-        ),
-    ] = None,
-) -> None:
-    """Train the project's own network on labelled scans; called again, it goes on."""
-    from . import learn
-    from .train import TrainConfig
-
-    config = TrainConfig(
-        seconds, steps, batch_size, device=device, devices=devices, precision=precision, seed=seed
-    )
-    learn.run(
-        learn.Course(
-            manifest, output, examples, config, split, workers, int8, preset, start_from
-        )
-    )  # fmt: skip
-
-
+app.command()(train)
 app.command()(prepare)
 app.command()(distill)
 app.command("distill-ablation")(distill_ablation)

@@ -12,6 +12,13 @@ _SOURCE = (
     "an earlier call prepared."
 )
 _HELD_OUT = "Examples kept apart, by patient where there are several, to measure with; or 0."
+_STEPS = (
+    "How many steps each of the two stages takes; or give --epochs. By default 4000 and 16000 by "
+    "--recipe ours."
+)
+_EPOCHS = (
+    "How often each stage sees all examples; or give --steps. By default 36 by --recipe paper."
+)
 _LIMIT = "Learn no longer than this, then stop with exit code 75; called again, it goes on."
 
 
@@ -20,41 +27,66 @@ def distill(
         Path,
         typer.Argument(help=_SOURCE),
     ],
-    output: Annotated[Path, typer.Argument(help="The folder to work in; resumes in it.")],
+    output: Annotated[
+        Path, typer.Argument(help="The folder to work in; called again, it goes on.")
+    ],
     teacher: Annotated[
         str, typer.Option(help="A network of `fastsam3d weights list`, or a file of weights.")
     ] = "sam-med3d",
     student: Annotated[str, typer.Option(help="The network to teach.")] = "fastsam3d-default",
-    recipe: Annotated[str, typer.Option(help="ours, or paper: as its text states it.")] = "ours",
-    steps: Annotated[int | None, typer.Option(help="Of each stage; or --epochs.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of each stage; or --steps.")] = None,
-    examples: Annotated[int, typer.Option(min=1, help="How many to prepare ahead.")] = 2000,
+    recipe: Annotated[
+        str, typer.Option(help="How to teach: ours, or paper, as its text states it.")
+    ] = "ours",
+    steps: Annotated[int | None, typer.Option(help=_STEPS)] = None,
+    epochs: Annotated[int | None, typer.Option(help=_EPOCHS)] = None,
+    examples: Annotated[
+        int, typer.Option(min=1, help="How many examples to prepare ahead.")
+    ] = 2000,
     split: Annotated[
-        str | None, typer.Option(help="Only rows of this split; of a dataset, train.")
+        str | None, typer.Option(help="Take only the rows of this split; of a dataset, train.")
     ] = None,
     features: Annotated[
-        str, typer.Option(help="Follow layers: progressive, all at once, or none.")
+        str,
+        typer.Option(
+            help="How the student follows the teacher's layers: progressive (one more at a time), "
+            "all (at once) or none."
+        ),
     ] = "progressive",
-    truth_weight: Annotated[float, typer.Option(min=0, help="Of the true masks.")] = 1.0,
-    teacher_weight: Annotated[float, typer.Option(min=0, help="Of the teacher's masks.")] = 1.0,
+    truth_weight: Annotated[
+        float, typer.Option(min=0, help="How much the true masks count.")
+    ] = 1.0,
+    teacher_weight: Annotated[
+        float, typer.Option(min=0, help="How much the teacher's masks count.")
+    ] = 1.0,
     cache: Annotated[
         bool, typer.Option("--cache", help="Keep the teacher's features on disk.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="How many processes prepare.")] = 1,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Patches a step, of all devices together.")
+        int | None,
+        typer.Option(
+            min=1, help="How many patches all devices together take a step; 16 by default."
+        ),
     ] = None,
     micro: Annotated[
-        int | None, typer.Option(min=1, help="Patches a device takes at once, if fewer.")
+        int | None,
+        typer.Option(min=1, help="How many of them a device takes at once; all by default."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many GPUs of each machine.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="How many machines.")] = 1,
     precision: Annotated[
-        str, typer.Option(help="auto, 32-true, bf16-mixed or another of Lightning Fabric.")
+        str,
+        typer.Option(
+            help="How to compute: auto, 32-true, bf16-mixed or another of Lightning Fabric."
+        ),
     ] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of examples, weights and clicks.")] = 0,
-    int8: Annotated[bool, typer.Option("--int8", help="Halve the weights' file again.")] = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="What examples, weights and clicks are drawn from.")
+    ] = 0,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Write the weights as int8: half the file.")
+    ] = False,
     held_out: Annotated[int, typer.Option(min=0, help=_HELD_OUT)] = 24,
     limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
 ) -> None:
@@ -81,33 +113,44 @@ def distill(
 
 def distill_ablation(
     source: Annotated[Path, typer.Argument(help=_SOURCE)],
-    output: Annotated[Path, typer.Argument(help="The folder to work in; resumes in it.")],
-    steps: Annotated[int, typer.Option(min=2, help="Of each student; an even number.")],
+    output: Annotated[
+        Path, typer.Argument(help="The folder to work in; called again, it goes on.")
+    ],
+    steps: Annotated[
+        int, typer.Option(min=2, help="How many steps each student takes; an even number.")
+    ],
     teacher: Annotated[
         str, typer.Option(help="A network of `fastsam3d weights list`, or a file of weights.")
     ] = "sam-med3d",
     student: Annotated[str, typer.Option(help="The network to teach.")] = "fastsam3d-default",
-    seeds: Annotated[int, typer.Option(min=1, help="Students of each kind.")] = 3,
-    recipe: Annotated[str, typer.Option(help="ours, or paper: as its text states it.")] = "ours",
+    seeds: Annotated[int, typer.Option(min=1, help="How many students of each kind to teach.")] = 3,
+    recipe: Annotated[
+        str, typer.Option(help="How to teach: ours, or paper, as its text states it.")
+    ] = "ours",
     inherit: Annotated[
         bool,
         typer.Option(
             "--inherit", help="Students start with the teacher's prompt encoder and mask decoder."
         ),
     ] = False,
-    examples: Annotated[int, typer.Option(min=1, help="How many to prepare ahead.")] = 400,
+    examples: Annotated[int, typer.Option(min=1, help="How many examples to prepare ahead.")] = 400,
     held_out: Annotated[int, typer.Option(min=1, help=_HELD_OUT)] = 24,
     split: Annotated[
-        str | None, typer.Option(help="Only rows of this split; of a dataset, train.")
+        str | None, typer.Option(help="Take only the rows of this split; of a dataset, train.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare.")] = 1,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Patches a step.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="How many processes prepare.")] = 1,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="How many patches to take a step; 16 by default.")
+    ] = None,
     micro: Annotated[
-        int | None, typer.Option(min=1, help="Patches taken at once, if fewer.")
+        int | None, typer.Option(min=1, help="How many of them at once; all by default.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="auto, 32-true, bf16-mixed or another of Lightning Fabric.")
+        str,
+        typer.Option(
+            help="How to compute: auto, 32-true, bf16-mixed or another of Lightning Fabric."
+        ),
     ] = "auto",
     limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from .bars import bar, described
 from .claim import claim
 from .config import PRESETS, ModelConfig
-from .console import said
+from .console import aside, said
 from .curve import Record
 from .devices import is_first, processes
 from .errors import InputError
@@ -82,6 +82,8 @@ def run(plan: Distillation) -> Path:
     student = new_student(plan.student, teacher, plan.recipe)
     make_folder(plan.folder)
     claim(plan.folder / PLAN, _described(plan, teacher), "distillation")
+    if is_first():
+        aside.print(announced(plan), soft_wrap=True)
     examples = gather(_wanted(plan, teacher, student))
     distill(
         student, teacher, examples.learnt, plan.folder, plan.recipe, cache=plan.cache, limit=limit
@@ -159,6 +161,29 @@ def new_student(preset: str, teacher: Teacher, recipe: Recipe) -> FastSAM3D:
         check_pair(student, teacher)
     seed_from(student, teacher.network, recipe.inherited)
     return student
+
+
+def announced(plan: Distillation) -> str:
+    """Say what will be done, before hours of it: stages, steps, batch, examples and device."""
+    recipe, config = plan.recipe, plan.recipe.logits
+    stages = {"layers": recipe.feature, "masks": config}
+    if recipe.features == "none":
+        del stages["layers"]
+    lengths = " and ".join(f"{_length(stage)} for {what}" for what, stage in stages.items())
+    each = f", {config.micro} at once" if config.micro is not None else ""
+    several = processes(config.devices, config.nodes)
+    where = f"{several} x " * (several > 1) + pick_device(config.device).type
+    return (
+        f"{plan.student} learns from {plan.teacher}: {lengths}; batches of {config.batch} patches"
+        f"{each}, up to {plan.examples} examples, on {where}."
+    )
+
+
+def _length(config: LoopConfig) -> str:
+    if config.seconds is not None:
+        return f"{config.seconds:g} seconds"
+    count, unit = (config.steps, "step") if config.steps else (config.epochs, "epoch")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _check(plan: Distillation) -> None:

@@ -23,6 +23,7 @@ from .methods import Method
 from .metrics import Truth
 from .plan import Scan, Task, plan
 from .results import ObjectResult, Records
+from .truthcheck import check_labels
 
 Progress = Callable[[int, int, ObjectResult], None]
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def evaluate(
     if len({method.name for method in methods}) < len(methods):
         raise InputError("Got two methods of one name; name each method differently.")
     settings = Settings(clicks, seed, strategy)
-    pairs = [(t, m) for t in plan(manifest, limit=limit, split=split).tasks for m in methods]
+    pairs = [(t, m) for t in _tasks(manifest, limit, split) for m in methods]
     kept = Records(records) if records is not None else None
     scan_of = lru_cache(maxsize=1)(Scan)
     results: list[ObjectResult] = []
@@ -151,7 +152,7 @@ def score_masks(
     """
     if not masks.is_dir():
         raise InputError(f"{masks} is no folder; give the folder that holds the masks.")
-    tasks = plan(manifest, limit=limit, split=split).tasks
+    tasks = _tasks(manifest, limit, split)
     scan_of = lru_cache(maxsize=1)(Scan)
     results: list[ObjectResult] = []
     for task in tasks:
@@ -164,6 +165,12 @@ def score_masks(
         if on_progress is not None:
             on_progress(len(results), len(tasks), results[-1])
     return results
+
+
+def _tasks(manifest: Path, limit: int | None, split: str | None) -> tuple[Task, ...]:
+    chosen = plan(manifest, limit=limit, split=split)
+    check_labels(chosen)
+    return chosen.tasks
 
 
 @dataclass

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .checkpoints import check_state, load_state
 from .compact import ClickEncoder, CompactDecoder, CompactEmbedding, CompactEncoder
@@ -228,11 +229,32 @@ class CompactNetwork(FastSAM3D):
         return out
 
 
+class _Undrawn(TorchFunctionMode):
+    """Draws no weights: on the meta device, normal numbers would load torch's compiler (1.4 s)."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return (kwargs or {})["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
+
+
 def build(config: ModelConfig | CompactConfig) -> FastSAM3D:
     """Make the network of a configuration, its weights not loaded."""
     if isinstance(config, ModelConfig):
         return PublishedNetwork(config)
     return CompactNetwork(config)
+
+
+def outline(config: ModelConfig | CompactConfig) -> FastSAM3D:
+    """Make the network of a configuration without memory for its weights: to be given some."""
+    with torch.device("meta"), _Undrawn():
+        return build(config)
 
 
 def load_model(
@@ -261,8 +283,7 @@ def load_model(
     where = pick_device(device)
     if state_dict is None:
         state_dict = load_state(preset, None if checkpoint is None else Path(checkpoint))
-    with torch.device("meta"):
-        model = build(PRESETS[preset])
+    model = outline(PRESETS[preset])
     check_state(state_dict, {key: tuple(own.shape) for key, own in model.state_dict().items()})
     weights = {key: value.detach().float() for key, value in state_dict.items()}
     model.load_state_dict(weights, assign=True)

@@ -49,6 +49,8 @@ class Target:
     points: tuple[Point, ...]
     space: str = "ras"
     """Of the positions: "ras" or "lps" in mm, or "ijk" in voxels."""
+    file: str = field(default="", compare=False)
+    """The name of the file that it comes from, if from one."""
 
 
 def parse_point(text: str) -> Point:
@@ -114,7 +116,7 @@ def in_ras(target: Target, ijk_to_ras: NDArray[np.float64]) -> Target:
         )
         for point, (x, y, z) in zip(target.points, points, strict=True)
     )
-    return Target(target.name, tuple(moved))
+    return replace(target, points=tuple(moved), space="ras")
 
 
 def check_given(targets: Iterable[Target], *, started: bool = False) -> None:
@@ -152,17 +154,19 @@ def check_targets(
     """
     targets = list(targets)
     check_given(targets, started=started)
-    for point in (point for target in targets for point in target.points):
-        _check_inside(point, shape_kji, ijk_to_ras)
+    for target in targets:
+        for point in target.points:
+            _check_inside(point, target.file, shape_kji, ijk_to_ras)
 
 
 def _check_inside(
-    point: Point, shape_kji: tuple[int, ...], ijk_to_ras: NDArray[np.float64]
+    point: Point, file: str, shape_kji: tuple[int, ...], ijk_to_ras: NDArray[np.float64]
 ) -> None:
+    check = f"check it, and the coordinates of {file}." if file else "check it, and --coordinates."
     if _inside(point.position, shape_kji, ijk_to_ras):
         return
     if point.voxel is not None:
-        raise InputError(_voxel_outside(point.voxel, shape_kji))
+        raise InputError(_voxel_outside(point.voxel, shape_kji, check))
     x, y, z = point.position
     last = np.array(shape_kji)[::-1] - 1
     corners = kji_to_ras((np.indices((2, 2, 2)).reshape(3, 8).T * last)[:, ::-1], ijk_to_ras)
@@ -171,17 +175,18 @@ def _check_inside(
         for axis, low, high in zip("RAS", corners.min(0), corners.max(0), strict=True)
     )
     lps = _inside((-x, -y, z), shape_kji, ijk_to_ras)
-    hint = "was it meant in LPS (--coordinates lps)?" if lps else "check it, and --coordinates."
+    where = f"then say so in {file}" if file else "--coordinates lps"
+    hint = f"was it meant in LPS ({where})?" if lps else check
     raise InputError(
         f"Point {x:g},{y:g},{z:g} mm (RAS) lies outside the volume ({reach} mm); {hint}"
     )
 
 
-def _voxel_outside(voxel: Triple, shape_kji: tuple[int, ...]) -> str:
+def _voxel_outside(voxel: Triple, shape_kji: tuple[int, ...], check: str) -> str:
     i, j, k = voxel
     size = " x ".join(map(str, shape_kji[::-1]))
     turned = all(0 <= round(n) < length for n, length in zip(voxel, shape_kji, strict=True))
-    hint = "was it meant as k,j,i? Turn it round." if turned else "check it, and --coordinates."
+    hint = "was it meant as k,j,i? Turn it round." if turned else check
     return f"Voxel {i:g},{j:g},{k:g} (i,j,k) lies outside the volume ({size} voxels); {hint}"
 
 
@@ -211,7 +216,7 @@ def _from_object(content: Any, number: int, space: str, file: str) -> Target:
             f'Object {number} of {file} has no list of "points"; expected [[X, Y, Z], …].'
         )
     points = tuple(_from_list(entry) for entry in content["points"])
-    return Target(str(content.get("name", f"object {number}")), points, space)
+    return Target(str(content.get("name", f"object {number}")), points, space, file)
 
 
 def _from_list(entry: Any) -> Point:
@@ -229,7 +234,8 @@ def _from_markups(markups: list[Any], stem: str, file: str) -> list[Target]:
             )
         fallback = stem if len(markups) == 1 else f"{stem} {number}"
         points = tuple(_from_control(p, file) for p in markup["controlPoints"] if _defined(p))
-        targets.append(Target(markup.get("name") or fallback, points, _space(markup, file)))
+        name = markup.get("name") or fallback
+        targets.append(Target(name, points, _space(markup, file), file))
     return targets
 
 

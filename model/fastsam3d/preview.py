@@ -1,7 +1,6 @@
 """A picture of a mask: three slices through it with its outline, and its surface."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,17 @@ from scipy import ndimage
 from .canonical import Scene, to_scene
 from .errors import InputError
 from .geometry import Box
-from .masks import check_output, colour_of, write_whole
+from .masks import by_label, check_output, colour_of, write_whole
 from .points import Point
+from .preview_marks import Plane, draw_clicks, outlined
 from .surface import draw_surface
 
 BACKGROUND = "#0b0e14"
 FAINT = "#8b93a3"
 BRIGHT = "#e8ebf0"
 
-_ON, _OFF = "#7ddc5a", "#ff5c5c"
-_NEAR_MM = 6.0
-
-
-@dataclass(frozen=True)
-class Plane:
-    """A slice's direction: the world axes across the panel and up it, and what lies at its ends."""
-
-    name: str
-    across: int
-    up: int
-    ends: str
-    """Left, right, bottom, top."""
-
-    @property
-    def through(self) -> int:
-        """The world axis that the slice is cut across."""
-        return 3 - self.across - self.up
+_CLICK_ROOM_MM = 5.0
+"""Shown beyond a click that lies far from the objects."""
 
 
 PLANES = (
@@ -57,7 +41,7 @@ def write_preview(
     *,
     points: Sequence[Point] = (),
     title: str = "",
-    captions: Sequence[str] = (),
+    captions: Sequence[str] | Mapping[int, str] = (),
 ) -> None:
     """Write a PNG of a mask or label map.
 
@@ -66,9 +50,10 @@ def write_preview(
         volume_kji: the scan.
         labels_kji: bool or whole numbers, of the same shape.
         ijk_to_ras: (4, 4), of both.
-        points: clicks in RAS mm; each slice shows those within 6 mm of it.
+        points: clicks in RAS mm; each slice shows those within 6 mm of it. One that is near no
+            slice is drawn hollow in the nearest, with its distance from there.
         title: of the picture.
-        captions: of labels 1, 2, ...
+        captions: of labels 1, 2, ..., or by label.
 
     Raises:
         InputError: an empty mask, or a file that cannot be written.
@@ -77,45 +62,60 @@ def write_preview(
     if not labels_kji.any():
         raise InputError("The mask is empty: there is nothing to draw; click on another place.")
     scene = to_scene(volume_kji, labels_kji, ijk_to_ras, points)
-    figure = draw(scene, title, captions)
+    figure = draw(scene, title, by_label(captions))
     write_whole(path, lambda partial: figure.savefig(partial, format="png", facecolor=BACKGROUND))
 
 
-def draw(scene: Scene, title: str, captions: Sequence[str]) -> Figure:
+def draw(scene: Scene, title: str, captions: Mapping[int, str]) -> Figure:
     """Draw the four panels."""
     figure = Figure(figsize=(16, 4.9), dpi=110, facecolor=BACKGROUND)
     panels = figure.subplots(1, 4)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.84, wspace=0.04)
     window = _window(scene)
     limits = _contrast(scene, window)
-    for plane, axes in zip(PLANES, panels[:3], strict=True):
-        _draw_slice(axes, scene, plane, window, limits)
+    cuts = [_cut(scene, plane) for plane in PLANES]
+    for plane, cut, axes in zip(PLANES, cuts, panels[:3], strict=True):
+        _draw_slice(axes, scene, plane, cut, limits)
+        _frame(axes, scene, plane, window)
+    draw_clicks(panels[:3], scene, PLANES, cuts)
     _draw_surface(panels[3], scene)
     _write_texts(figure, title, captions)
     return figure
 
 
-def _write_texts(figure: Figure, title: str, captions: Sequence[str]) -> None:
+def _cut(scene: Scene, plane: Plane) -> int:
+    """Choose the slice with the most of the objects."""
+    return int((scene.labels > 0).sum(axis=(plane.across, plane.up)).argmax())
+
+
+def _write_texts(figure: Figure, title: str, captions: Mapping[int, str]) -> None:
     figure.text(0.012, 0.945, title, color=BRIGHT, fontsize=15, weight="bold", va="center")
     place = 0.988
-    for label, caption in reversed(list(enumerate(captions[:5], start=1))):
+    for label, caption in reversed(list(captions.items())[:5]):
         text = figure.text(place, 0.945, f"● {caption}", color=colour_of(label), fontsize=12)
         text.set(ha="right", va="center")
         place -= 0.0068 * (len(caption) + 5)
 
 
 def _window(scene: Scene) -> Box:
-    """Return the part of the scan to show: the objects and as much around them."""
+    """Return the part of the scan to show: the objects, as much around them, and the clicks."""
     box = _box_of(scene.labels)
     extents = [
         (part.stop - part.start) * step for part, step in zip(box, scene.spacing_mm, strict=True)
     ]
     margin_mm = max(30.0, 0.45 * max(extents))
+    clicks = np.array([voxel for voxel, _ in scene.clicks]).reshape(-1, 3).T
     r, a, s = (
-        slice(max(0, int(part.start - margin_mm / step)), int(part.stop + margin_mm / step))
-        for part, step in zip(box, scene.spacing_mm, strict=True)
+        _reach(part, margin_mm / step, at, _CLICK_ROOM_MM / step)
+        for part, step, at in zip(box, scene.spacing_mm, clicks, strict=True)
     )
     return r, a, s
+
+
+def _reach(part: slice, margin: float, clicks: NDArray[np.float64], room: float) -> slice:
+    low = min(part.start - margin, clicks.min(initial=part.start) - room)
+    high = max(part.stop + margin, clicks.max(initial=part.start) + room)
+    return slice(max(0, int(low)), int(high))
 
 
 def _contrast(scene: Scene, window: Box) -> tuple[float, float]:
@@ -136,10 +136,9 @@ def _box_of(labels: NDArray[Any]) -> Box:
 
 
 def _draw_slice(
-    axes: Axes, scene: Scene, plane: Plane, window: Box, limits: tuple[float, float]
+    axes: Axes, scene: Scene, plane: Plane, index: int, limits: tuple[float, float]
 ) -> None:
     others = (plane.across, plane.up)
-    index = int((scene.labels > 0).sum(axis=others).argmax())
     image = np.take(scene.image, index, plane.through)
     labels = np.take(scene.labels, index, plane.through)
     x, y = ((np.arange(n) * scene.spacing_mm[a]) for n, a in zip(image.shape, others, strict=True))
@@ -155,18 +154,6 @@ def _draw_slice(
         colour = colour_of(int(label))
         axes.contourf(*grid, mask, levels=[0.5, 2], colors=[colour], alpha=0.16)
         axes.contour(*grid, mask, levels=[0.5], colors=[colour], linewidths=1.6)
-    _draw_clicks(axes, scene, plane, index)
-    _frame(axes, scene, plane, window)
-
-
-def _draw_clicks(axes: Axes, scene: Scene, plane: Plane, index: int) -> None:
-    for voxel, positive in scene.clicks:
-        off_mm = abs(voxel[plane.through] - index) * scene.spacing_mm[plane.through]
-        if off_mm > _NEAR_MM:
-            continue
-        x, y = (voxel[axis] * scene.spacing_mm[axis] for axis in (plane.across, plane.up))
-        marker, colour = ("o", _ON) if positive else ("X", _OFF)
-        axes.plot(x, y, marker, color=colour, markersize=8, mec="white", mew=1.2, zorder=5)
 
 
 def _frame(axes: Axes, scene: Scene, plane: Plane, window: Box) -> None:
@@ -191,7 +178,8 @@ def _frame(axes: Axes, scene: Scene, plane: Plane, window: Box) -> None:
         plane.ends, places, ("center", "center", "bottom", "top"), strict=True
     ):
         axes.text(
-            x, y, letter, color=BRIGHT, fontsize=11, ha=side, va=rise, transform=axes.transAxes
+            x, y, letter, color=BRIGHT, fontsize=11, ha=side, va=rise, transform=axes.transAxes,
+            path_effects=outlined(),
         )  # fmt: skip
     _scale_bar(axes, right - left)
 
@@ -200,9 +188,13 @@ def _scale_bar(axes: Axes, width_mm: float) -> None:
     length = max(n for n in (1, 2, 5, 10, 20, 50, 100, 200) if n <= max(width_mm / 4, 1))
     start = 0.03
     stop = start + length / width_mm
-    axes.plot([start, stop], [0.035] * 2, color=BRIGHT, lw=2, transform=axes.transAxes)
+    axes.plot(
+        [start, stop], [0.035] * 2, color=BRIGHT, lw=2, transform=axes.transAxes,
+        path_effects=outlined(4.5), zorder=4,
+    )  # fmt: skip
     axes.text(
-        start, 0.05, f"{length} mm", color=BRIGHT, fontsize=9, va="bottom", transform=axes.transAxes
+        start, 0.05, f"{length} mm", color=BRIGHT, fontsize=9, va="bottom",
+        transform=axes.transAxes, path_effects=outlined(),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The `segment` command: what is asked for, checked before any work is done."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -15,9 +15,11 @@ from .postprocess import Postprocessing
 from .region import parse_region
 from .report import report
 from .segment import Engine, Options, Outcome, segment_targets
-from .starting import Start, read_start, unchanged
+from .starting import Start, are_numbered, read_start, stays, unchanged
 
 MOST_SMOOTH_VOXELS = 10.0
+UNNAMED = "object"
+"""What the object of --point is called without --name."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Request:
     output: Path
     point: tuple[str, ...] = ()
     points: tuple[Path, ...] = ()
-    coordinates: str = "ras"
-    name: str = "object"
+    coordinates: str | None = None
+    name: str | None = None
     spacing_mm: float | None = None
     roi: str | None = None
     start_from: Path | None = None
@@ -37,6 +39,11 @@ class Request:
     series: str | None = None
     preview: Path | None = None
     uncertainty_map: Path | None = None
+
+    @property
+    def space(self) -> str:
+        """Return what coordinates mean where nothing else says so."""
+        return self.coordinates or "ras"
 
 
 def segment(request: Request, engine: Engine, *, as_json: bool = False) -> None:
@@ -49,23 +56,29 @@ def segment(request: Request, engine: Engine, *, as_json: bool = False) -> None:
     _check_files(request)
     _check_numbers(request)
     targets = _targets(request)
+    ignored = list(_ignored(request, targets))
     volume = read_volume(request.image, request.series)
     targets = [in_ras(target, volume.ijk_to_ras) for target in targets]
     started = request.start_from is not None
     check_targets(targets, volume.array_kji.shape, volume.ijk_to_ras, started=started)
-    names = [target.name for target in targets]
-    start = read_start(request.start_from, volume, names) if request.start_from else None
+    start = _start(request, volume, targets)
+    if start is not None:
+        targets = [replace(t, name=name) for t, name in zip(targets, start.names, strict=True)]
     options = _options(request, volume, start)
     with progress(sum(len(target.points) for target in targets)) as advance:
         outcome = engine.run(
             lambda opened: segment_targets(opened, volume, targets, options, on_click=advance)
         )
-    write_mask(request.output, outcome.labels_kji, volume.ijk_to_ras, names)
+    names = {found.label: found.name for found in outcome.objects}
+    called = names if start is None else start.called()
+    write_mask(request.output, outcome.labels_kji, volume.ijk_to_ras, called)
     if request.uncertainty_map is not None and outcome.probability_kji is not None:
         write_map(request.uncertainty_map, outcome.probability_kji, volume.ijk_to_ras)
-    notes = [*volume.notes, *engine.notes, *_picture(request, volume, outcome, targets)]
-    if start is not None:
-        notes += [*start.notes, *unchanged(outcome, start, request.postprocessing)]
+    notes = [*volume.notes, *ignored, *engine.notes]
+    notes += _picture(request, volume, outcome, targets)
+    if start is not None and request.start_from is not None:
+        notes += [*start.notes, *stays(start, request.start_from, request.output)]
+        notes += unchanged(outcome, start)
     files = {
         "image": request.image,
         "output": request.output,
@@ -104,36 +117,55 @@ def _check_numbers(request: Request) -> None:
     smooth = request.postprocessing.smooth_voxels
     if not 0 <= smooth <= MOST_SMOOTH_VOXELS:
         raise InputError(f"Got --smooth {smooth:g}; expected 0 to {MOST_SMOOTH_VOXELS:g} voxels.")
-    if request.coordinates not in SPACES:
-        raise InputError(
-            f"Got coordinates {request.coordinates!r}; expected one of {', '.join(SPACES)}."
-        )
+    if request.space not in SPACES:
+        raise InputError(f"Got coordinates {request.space!r}; expected one of {', '.join(SPACES)}.")
 
 
 def _targets(request: Request) -> list[Target]:
     if request.point and request.points:
         raise InputError("Got --point and --points; give the points in one of the two ways.")
-    targets = [t for path in request.points for t in read_targets(path, request.coordinates)]
+    if request.name is not None and request.points:
+        raise InputError(
+            "Got --name and --points; name the objects in the points file, and leave --name out."
+        )
+    targets = [t for path in request.points for t in read_targets(path, request.space)]
     if request.points and not any(target.points for target in targets):
         files = ", ".join(str(path) for path in request.points)
         raise InputError(f"There are no points in {files}; give each object at least one.")
     if not request.points:
         clicks = tuple(parse_point(text) for text in request.point)
-        targets = [Target(request.name, clicks, request.coordinates)]
+        targets = [Target(request.name or UNNAMED, clicks, request.space)]
     check_given(targets, started=request.start_from is not None)
     return targets
+
+
+def _ignored(request: Request, targets: Sequence[Target]) -> Iterator[str]:
+    """Say which files have coordinates of their own, whatever --coordinates says."""
+    own = {t.file: t.space for t in targets if t.file and t.space != request.space}
+    if request.coordinates is not None:
+        for file, space in own.items():
+            yield f"{file} itself says {space}, so --coordinates {request.space} is not for it."
+
+
+def _start(request: Request, volume: Volume, targets: Sequence[Target]) -> Start | None:
+    if request.start_from is None:
+        return None
+    names = [target.name for target in targets]
+    unnamed = are_numbered(names) if request.points else request.name is None
+    return read_start(request.start_from, volume, names, unnamed=unnamed)
 
 
 def _options(request: Request, volume: Volume, start: Start | None) -> Options:
     region = None
     if request.roi is not None:
         shape = volume.array_kji.shape
-        region = parse_region(request.roi, request.coordinates, shape, volume.ijk_to_ras)
+        region = parse_region(request.roi, request.space, shape, volume.ijk_to_ras)
     return Options(
         request.spacing_mm,
         region,
         request.postprocessing,
         None if start is None else start.labels_kji,
+        () if start is None else start.labels,
         probability=request.uncertainty_map is not None,
     )
 
@@ -155,5 +187,5 @@ def _picture(
         volume.ijk_to_ras,
         points=[point for target in targets for point in target.points],
         title=volume.name,
-        captions=[f"{found.name} {found.volume_ml:.1f} mL" for found in outcome.objects],
+        captions={one.label: f"{one.name} {one.volume_ml:.1f} mL" for one in outcome.objects},
     )

@@ -14,6 +14,7 @@ from .geometry import Box
 from .images import Volume
 from .points import Target
 from .postprocess import Postprocessing
+from .tidying import tidied
 
 Affine = NDArray[np.float64]
 T = TypeVar("T")
@@ -63,7 +64,8 @@ class Options:
     spacing_mm: of the first patch; None leaves it to the session.
     region: part of the volume to stay in.
     postprocessing: of the masks.
-    start_kji: label map to go on from, (k, j, i); label 1 is the first object's, 2 the second's.
+    start_kji: label map to go on from, (k, j, i); what is in it of other objects stays.
+    labels: of the objects, there and in the outcome; 1, 2, ... by default.
     probability: whether to work out the probability map.
     """
 
@@ -71,12 +73,14 @@ class Options:
     region: Box | None = None
     postprocessing: Postprocessing = field(default_factory=Postprocessing)
     start_kji: NDArray[np.integer[Any]] | None = None
+    labels: tuple[int, ...] = ()
     probability: bool = False
 
     def apply(self, session: ClickSession) -> None:
-        """Set up a session."""
+        """Set up a session: it tidies what clicks change, but not all of a mask it starts from."""
         session.region = self.region
-        session.postprocessing = self.postprocessing
+        if self.start_kji is None:
+            session.postprocessing = self.postprocessing
         if self.spacing_mm is not None:
             session.spacing_mm = self.spacing_mm
 
@@ -192,6 +196,8 @@ def segment_targets(
 ) -> Outcome:
     """Segment one object after the other; where two overlap, the earlier keeps its voxels.
 
+    What there is of other objects at the start keeps its voxels, too.
+
     Args:
         open_session: makes a session for a volume.
         volume: the scan.
@@ -203,9 +209,10 @@ def segment_targets(
     session = open_session(volume.array_kji, volume.ijk_to_ras)
     options.apply(session)
     likely = np.zeros(volume.array_kji.shape, np.float32) if options.probability else None
-    labels = np.zeros(volume.array_kji.shape, np.uint8 if len(targets) < 256 else np.uint16)
+    own_labels = options.labels or tuple(range(1, len(targets) + 1))
+    labels = _others(volume, own_labels, options.start_kji)
     objects = []
-    for label, target in enumerate(targets, start=1):
+    for label, target in zip(own_labels, targets, strict=True):
         began = perf_counter()
         session.reset()
         if options.start_kji is not None:
@@ -214,12 +221,25 @@ def segment_targets(
             session.click(point.position, positive=point.positive)
             if on_click is not None:
                 on_click(target.name)
-        own = session.mask & (labels == 0)
+        mask = session.mask
+        if options.start_kji is not None:
+            mask = tidied(mask, options.postprocessing, target, volume.ijk_to_ras, options.region)
+        own = mask & (labels == 0)
         labels[own] = label
         if likely is not None:
             np.maximum(likely, session.probability(), out=likely)
         objects.append(_found(session, target, label, own, volume, perf_counter() - began))
     return Outcome(labels, tuple(objects), likely)
+
+
+def _others(
+    volume: Volume, own_labels: Sequence[int], start_kji: NDArray[np.integer[Any]] | None
+) -> NDArray[Any]:
+    highest = max(*own_labels, 0 if start_kji is None else int(start_kji.max()))
+    others = np.zeros(volume.array_kji.shape, np.uint8 if highest < 256 else np.uint16)
+    if start_kji is not None:
+        np.copyto(others, start_kji, casting="unsafe", where=~np.isin(start_kji, own_labels))
+    return others
 
 
 def _found(

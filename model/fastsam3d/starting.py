@@ -1,9 +1,8 @@
 """The mask that `segment --start-from` goes on from: which part of it is whose, what came of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,33 +10,49 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .images import Volume, read_labels
-from .postprocess import Postprocessing
 from .samegrid import grid_text, same_grid
 from .segment import Outcome
 
 MOST_SHOWN = 6
 """Labels or names that a sentence lists."""
 
+MOST_LABEL = 65535
+"""The highest that the file of a mask holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
     """Masks to go on from.
 
-    labels_kji: (k, j, i); label 1 is the first object's, 2 the second's.
+    labels_kji: (k, j, i), of the objects and of others.
+    labels: of the objects, in order: that of the segment that each goes on from, else a new one.
+    names: of the objects, in order.
+    others: the segments that no object goes on from, and their names if they have any.
     notes: what the user should know of it.
     """
 
-    labels_kji: NDArray[np.integer[Any]]
+    labels_kji: NDArray[np.uint16]
+    labels: tuple[int, ...]
+    names: tuple[str, ...]
+    others: Mapping[int, str | None]
     notes: tuple[str, ...] = ()
 
+    def called(self) -> dict[int, str]:
+        """Return the names of all labels that have one."""
+        named = {label: name for label, name in self.others.items() if name is not None}
+        return named | dict(zip(self.labels, self.names, strict=True))
 
-def read_start(path: Path, volume: Volume, objects: Sequence[str]) -> Start:
-    """Read a mask and give each object its own part of it.
+
+def read_start(
+    path: Path, volume: Volume, objects: Sequence[str], *, unnamed: bool = False
+) -> Start:
+    """Read a mask and give each object its own part of it; the other parts stay.
 
     Args:
         path: a label map, or a segmentation of Slicer.
         volume: the scan.
         objects: their names, in order.
+        unnamed: whether nobody chose these names: then those of the segments are kept.
 
     Raises:
         InputError: no such mask, another grid, no voxel for any object, or it cannot be told which
@@ -52,16 +67,26 @@ def read_start(path: Path, volume: Volume, objects: Sequence[str]) -> Start:
     there = [int(value) for value in np.unique(start.array_kji) if value]
     names = segment_names(path)
     whose = share_out(objects, there, names, start.name) if there else []
-    labels = np.zeros(start.array_kji.shape, np.uint8 if len(objects) < 256 else np.uint16)
-    for label, value in enumerate(whose, start=1):
-        if value is not None:
-            labels[start.array_kji == value] = label
-    if not labels.any():
+    if not set(there) & set(whose):
         raise InputError(
             f"{start.name} holds no voxel to go on from; give another mask, or leave out "
             "--start-from."
         )
-    return Start(labels, tuple(_notes(objects, there, names, whose, start.name)))
+    others = {
+        value: names.get(value)
+        for value in sorted({*there, *names})
+        if value not in whose and 0 < value <= MOST_LABEL
+    }
+    labels = _labels(whose, others)
+    kept = np.where(np.isin(start.array_kji, list(others)), start.array_kji, 0).astype(np.uint16)
+    for label, value in zip(labels, whose, strict=True):
+        if value is not None:
+            kept[start.array_kji == value] = label
+    called = [names.get(v, o) if unnamed and v else o for v, o in zip(whose, objects, strict=True)]
+    lost = [value for value in there if value not in whose and value not in others]
+    return Start(
+        kept, labels, tuple(called), others, tuple(_notes(called, whose, lost, start.name))
+    )
 
 
 def segment_names(path: Path) -> dict[int, str]:
@@ -99,7 +124,7 @@ def share_out(
         return _by_name(objects, called, file)
     if len(objects) == len(there) == 1:
         return list(there)
-    if names and not _are_numbered(objects):
+    if names and not are_numbered(objects):
         known = _some([name for value, name in names.items() if value in there])
         raise InputError(
             f"{file} has no segment called {_some(objects, last=' or ')}, but {known}; name the "
@@ -116,24 +141,29 @@ def share_out(
     )
 
 
-def unchanged(outcome: Outcome, start: Start, options: Postprocessing) -> Iterator[str]:
-    """Say which objects came out as they went in, and that options were then of no effect."""
-    asked = [
-        option
-        for option, given in (
-            ("--largest", options.keep_clicked),
-            ("--fill-holes", options.fill_holes),
-            ("--smooth", options.smooth_voxels > 0),
-        )
-        if given
-    ]
-    idle = f", and {_some(asked)} did nothing: only what a point changes is tidied" if asked else ""
+def stays(start: Start, file: Path, output: Path) -> Iterator[str]:
+    """Say which segments stay as they are, and whether their names do."""
+    held = [v for v in start.others if (start.labels_kji == v).any()]
+    if not held:
+        return
+    nameless = (
+        f"; {output.name} holds the labels ({_some(held)}) and no names"
+        if any(start.others[value] for value in held)
+        and not output.name.lower().endswith(".seg.nrrd")
+        else ""
+    )
+    shown = _some([start.others[value] or value for value in held])
+    yield f"{shown} of {file.name} got no points and stay{_s(held)} as before{nameless}."
+
+
+def unchanged(outcome: Outcome, start: Start) -> Iterator[str]:
+    """Say which objects came out as they went in."""
     for found in outcome.objects:
         mask = start.labels_kji == found.label
         if mask.any() and np.array_equal(outcome.labels_kji == found.label, mask):
             yield (
                 f"{found.name}: the points agree with the mask that it started from, so it is "
-                f"unchanged{idle}."
+                "unchanged."
             )
 
 
@@ -153,24 +183,34 @@ def _by_name(
 
 
 def _notes(
-    objects: Sequence[str],
-    there: Sequence[int],
-    names: Mapping[int, str],
-    whose: Sequence[int | None],
-    file: str,
+    objects: Sequence[str], whose: Sequence[int | None], lost: Sequence[int], file: str
 ) -> Iterator[str]:
     for name, value in zip(objects, whose, strict=True):
         if value is None:
             yield f"{name}: nothing in {file} belongs to it; it starts from its points alone."
-    if left := [names.get(value, str(value)) for value in there if value not in whose]:
-        yield f"{_some(left)} of {file} got no points and will not be in the mask."
+    if lost:
+        yield (
+            f"{_some(lost)} of {file} will not be in the mask, which holds labels from 1 to "
+            f"{MOST_LABEL}."
+        )
+
+
+def _labels(whose: Sequence[int | None], others: Container[int]) -> tuple[int, ...]:
+    """Give each object the label that it goes on from, where a mask holds it, or else a new one."""
+    own = [v if v is not None and 0 < v <= MOST_LABEL else None for v in whose]
+    free = (n for n in range(1, MOST_LABEL + 1) if n not in others and n not in own)
+    return tuple(next(free) if value is None else value for value in own)
+
+
+def _s(things: Sequence[object]) -> str:
+    return "s" if len(things) == 1 else ""
 
 
 def _same(name: str, other: str) -> bool:
     return " ".join(name.split()).casefold() == " ".join(other.split()).casefold()
 
 
-def _are_numbered(objects: Sequence[str]) -> bool:
+def are_numbered(objects: Sequence[str]) -> bool:
     """Tell whether objects have no names but those that a points file without any gives them."""
     return all(name == f"object {number}" for number, name in enumerate(objects, start=1))
 

@@ -96,7 +96,8 @@ def _intro(summary: Summary) -> str:
     most = max(summary.methods, key=lambda method: method.objects)
     return (
         f"Protocol `{PROTOCOL}` (clicks: {summary.strategy}, seed {summary.seed}): "
-        f"{most.objects} objects of {most.patients} patients in {len(most.folders)} folders. "
+        f"{_counted(most.objects, 'object')} of {_counted(most.patients, 'patient')} in "
+        f"{_counted(len(most.folders), 'folder')}. "
         "Means are over objects, then patients, then folders; in brackets the 95 % interval by "
         "bootstrap over patients."
     )
