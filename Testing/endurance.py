@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -145,15 +146,22 @@ def rest(user: RandomUser) -> Rest:
     return Rest(kinds(), listened(), objects(), threading.active_count(), allocated_kb(), megabytes)
 
 
-def check_rest(before: Rest, after: Rest, growth_kb: float) -> None:
+def check_rest(before: Rest, after: Rest, growth_kb: float = float("inf")) -> None:
     """Compare what there is now with what there was before."""
     assert after.nodes == before.nodes
     assert after.observers == before.observers
     grown = after.objects - before.objects
     assert not grown, grown
     assert after.threads == before.threads
-    more_kb = after.allocated_kb - before.allocated_kb
-    assert more_kb < growth_kb
+    assert after.allocated_kb - before.allocated_kb < growth_kb
+
+
+def check_rests(before: Rest, later: list[Rest], growth_kb: float) -> None:
+    """Compare several times: libraries keep megabytes once, what leaks grows each time."""
+    for rest_before, rest_after in pairwise([before, *later]):
+        check_rest(rest_before, rest_after)
+    grown_kb = [after.allocated_kb - before.allocated_kb for before, after in pairwise(later)]
+    assert min(grown_kb) < growth_kb, grown_kb
 
 
 def _is_at(segment: Any, place: Any) -> bool:

@@ -94,7 +94,7 @@ def objects() -> Counter[str]:
     own = (type(each).__qualname__ for each in found if _is_own(type(each)))
     kept = (each.__qualname__ for each in found if type(each) is FunctionType and _is_made(each))
     bound = (_name(each) for each in found if type(each) is MethodType and _is_own(_kind(each)))
-    wrapped = (type(each).__name__ for each in found if isinstance(each, vtk.vtkObjectBase))
+    wrapped = (type(each).__name__ for each in found if issubclass(type(each), vtk.vtkObjectBase))
     return Counter([*own, *kept, *bound, *wrapped])
 
 

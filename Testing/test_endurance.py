@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import slicer
 
-from endurance import act, check_nodes, check_rest, rest
+from endurance import act, check_nodes, check_rest, check_rests, rest
 from fastsam3d.session import Session
 from FastSAM3DSlicerLib.editing import Editing
 from FastSAM3DSlicerLib.errors import UserError
@@ -25,8 +25,8 @@ scene = mrml.scene
 
 ACTIONS, LOOK_EVERY = 500, 20
 MEMORY_LIMIT = 1.10
-FIRST_KB, GROWTH_KB = 8000, 300
-"""What may stay of the first half: libraries remember; and of the second: the scene knows names."""
+GROWTH_KB = 300
+"""What may stay of a quarter of the actions: the scene knows names."""
 CLICKS = 5
 
 LEAKS = {
@@ -77,18 +77,17 @@ def check_life(user, threads):
 def test_five_hundred_random_actions_leave_nothing_behind_and_harm_no_segment(
     logic, interruption, before
 ):
-    user, halves = RandomUser(logic, 0, interruption), []
+    user, rests = RandomUser(logic, 0, interruption), []
     for n in range(1, ACTIONS + 1):
         act(user)
         check_nodes(user, before.nodes)
         if n % LOOK_EVERY == 0:
             check_life(user, before.threads)
-        if n % (ACTIONS // 2) == 0:
-            halves.append(rest(user))
+        if n % (ACTIONS // 4) == 0:
+            rests.append(rest(user))
             user.load()
-    check_rest(before, halves[0], FIRST_KB)
-    check_rest(*halves, GROWTH_KB)
-    assert halves[1].process_mb <= MEMORY_LIMIT * before.process_mb
+    check_rests(before, rests, GROWTH_KB)
+    assert rests[-1].process_mb <= MEMORY_LIMIT * before.process_mb
 
 
 @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)

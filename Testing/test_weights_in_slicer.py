@@ -2,6 +2,7 @@
 # ruff: noqa: E402 -- packages are asked for before what needs them is imported
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -197,6 +198,11 @@ def test_a_process_that_has_to_be_killed_leaves_nothing_either(
     assert not copy.exists()
 
 
+def _ignore_interrupts():
+    """Do as a shell does to what it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def test_the_process_ends_and_tidies_up_by_itself_once_nobody_waits_for_it(published, folder):
     command = [sys.executable, "-P", weights.SCRIPT, folder / "gone", "import", "fastsam3d"]
     done = subprocess.run(
@@ -205,6 +211,7 @@ def test_the_process_ends_and_tidies_up_by_itself_once_nobody_waits_for_it(publi
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=_ignore_interrupts,
     )
     assert done.stderr.rstrip().endswith("KeyboardInterrupt")
     assert [each for each in folder.rglob("*") if each.is_file()] == []

@@ -6,25 +6,26 @@ the launcher that starts Slicer's Python.
 """
 
 import _thread
+import signal
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 STEP_S = 0.1
 
 
 def main(wanted: str, verb: str, name: str, path: str = "") -> None:
     """Download weights or take a file of them; what goes wrong ends the process with a word."""
-    from fastsam3d import checkpoints, store  # before the watch: imports may swallow interrupts
-
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background
     threading.Thread(target=_watch, args=(Path(wanted),), daemon=True).start()
+    from fastsam3d import store
+
     if verb == "get":
         store.get(name, trust_first_use=True)
     elif path.endswith(".safetensors"):
-        _take_state(name, Path(path).stem, checkpoints.read_state(Path(path)))
+        _take_safetensors(name, Path(path))
     else:
         store.import_file(name, Path(path), trust_first_use=True)
 
@@ -35,14 +36,15 @@ def _watch(wanted: Path) -> None:
     _thread.interrupt_main()
 
 
-def _take_state(name: str, stem: str, state: dict[str, Any]) -> None:
+def _take_safetensors(name: str, path: Path) -> None:
     """Write weights in the form in which the store keeps them, then take them."""
     import torch
 
-    from fastsam3d import store
+    from fastsam3d import checkpoints, store
 
+    state = checkpoints.read_state(path)
     with tempfile.TemporaryDirectory(prefix="fastsam3d-") as folder:
-        copy = Path(folder) / f"{stem}.pth"
+        copy = Path(folder) / f"{path.stem}.pth"
         torch.save(state, copy)
         store.import_file(name, copy, trust_first_use=True)
 
