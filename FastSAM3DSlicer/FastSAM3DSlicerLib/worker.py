@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-STEP_S = 0.03
+FIRST_S, STEP_S = 0.07, 0.03
+"""Before the window is first let live, and between: most clicks are done by then, and what it draws
+meanwhile would slow them down."""
 
 Pump = Callable[[float], None]
 """Called with the seconds waited so far."""
@@ -128,9 +130,10 @@ class Worker:
             self._thread.start()
 
     def _wait(self, job: _Job, *, toItsEnd: bool) -> None:
-        began = perf_counter()
-        while not job.done.wait(STEP_S) and (toItsEnd or not job.ticket.isStale):
+        began, pause = perf_counter(), FIRST_S
+        while not job.done.wait(pause) and (toItsEnd or not job.ticket.isStale):
             self.pump(perf_counter() - began)
+            pause = STEP_S
 
     def _work(self) -> None:
         while self._ranOne():
