@@ -133,7 +133,7 @@ def test_what_nobody_foresaw_is_told_and_raised(clicking, panel, network):
 
 
 def test_a_prediction_below_a_tenth_of_a_second_shows_no_progress(clicking, panel, network, during):
-    network.seconds = 0.05
+    network.seconds = 0.12
     shown = during(lambda: None)
     clicking(MIDDLE)
     assert not shown
@@ -171,7 +171,7 @@ def test_quick_clicks_are_taken_together_and_the_latest_wins(clicking, panel, sl
 
 def test_a_click_in_the_last_moment_of_a_prediction_is_not_lost(clicking, panel, network, red):
     clicking(MIDDLE)
-    network.seconds = 0.05
+    network.seconds = 0.12
     clicks = [FAR]
     panel.logic._worker.pump = lambda seconds: clicks and red.click(clicks.pop())
     clicking(ASIDE)

@@ -28,16 +28,24 @@ def test_what_the_work_raises_is_raised_where_it_is_waited_for(worker):
 def test_the_caller_s_events_are_seen_to_while_it_waits():
     waits = []
     worker = Worker(waits.append)
-    worker.run(lambda ticket: time.sleep(0.12))
+    worker.run(lambda ticket: time.sleep(0.16))
     worker.stop()
     assert 2 <= len(waits) <= 5
     assert waits == sorted(waits)
 
 
+def test_what_is_soon_done_is_not_slowed_down_by_events():
+    waits = []
+    worker = Worker(waits.append)
+    worker.run(lambda ticket: time.sleep(0.02))
+    worker.stop()
+    assert not waits
+
+
 def test_a_result_that_was_superseded_meanwhile_is_dropped():
     worker = Worker(lambda seconds: worker.supersede())
     with pytest.raises(Stale):
-        worker.run(lambda ticket: time.sleep(0.05))
+        worker.run(lambda ticket: time.sleep(0.12))
     worker.pump = lambda seconds: None
     assert worker.run(lambda ticket: "next") == "next"
     worker.stop()
@@ -81,8 +89,9 @@ def test_waiting_within_waiting_is_refused():
         refused.append(worker.isBusy)
 
     worker = Worker(pump)
-    worker.run(lambda ticket: time.sleep(0.05))
+    worker.run(lambda ticket: time.sleep(0.12))
     worker.stop()
+    assert refused
     assert all(refused)
     assert not worker.isBusy
 
