@@ -133,7 +133,7 @@ def test_what_nobody_foresaw_is_told_and_raised(clicking, panel, network):
 
 
 def test_a_prediction_below_a_tenth_of_a_second_shows_no_progress(clicking, panel, network, during):
-    network.seconds = 0.12
+    network.seconds = 0.05
     shown = during(lambda: None)
     clicking(MIDDLE)
     assert not shown
