@@ -113,6 +113,12 @@ def start(source, out, workers=0):
     )
 
 
+def records(out):
+    """Return what is recorded as done, without what is only half written."""
+    found = out.glob(".prepared/*.record.json")
+    return [path for path in found if not path.name.startswith(".")]
+
+
 def wait_for(found, seconds=30):
     until = time.monotonic() + seconds
     while not found():
@@ -132,7 +138,7 @@ def test_a_killed_preparation_goes_on_and_ends_as_if_it_had_not_been_killed(tmp_
     source = trees.nnunet(tmp_path / "set", cases=12, tests=0)
     whole = prepare(Request(source, tmp_path / "whole", workers=0))
     process = start(source, out)
-    wait_for(lambda: len(list(out.glob(".prepared/*.record.json"))) >= 3)
+    wait_for(lambda: len(records(out)) >= 3)
     process.kill()
     process.communicate()
     before = times(out)
@@ -155,7 +161,7 @@ def test_a_worker_that_is_ended_from_outside_is_told_not_waited_for(source, out)
     image.unlink()
     os.mkfifo(image)
     process = start(source, out, workers=1)
-    wait_for(lambda: len(list(out.glob(".prepared/*.record.json"))) == 2)
+    wait_for(lambda: len(records(out)) == 2)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for child in children:
         if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
