@@ -2,12 +2,15 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 
 from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
 from fastsam3d.examples import Example
 from fastsam3d.model import build
+from fastsam3d.packing import save_weights
 from fastsam3d.synthetic import Random
 from fastsam3d.teacher import Teacher
 
@@ -77,3 +80,15 @@ def randoms(count, step=0):
 
 def state_of(network):
     return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def make_desk(folder):
+    """Fill a folder with a manifest of one labelled scan, and a teacher's weights."""
+    labels = np.zeros((24, 40, 36), np.uint8)
+    labels[6:18, 8:30, 10:20] = 1
+    scan = labels * 100 + np.random.default_rng(0).normal(0, 5, labels.shape)
+    for name, array in (("scan", scan.astype(np.float32)), ("label", labels)):
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nrrd"))
+    (folder / "manifest.csv").write_text("case,image,label\none,scan.nrrd,label.nrrd\n")
+    save_weights(folder / "teacher.safetensors", network(TEACHER, seed=1).state_dict())
+    return folder

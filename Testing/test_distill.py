@@ -1,26 +1,19 @@
-import os
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from torch.testing import assert_close
 
-import fastsam3d
 from distilling import (
     PUBLISHED,
     PUBLISHED_TEACHER,
     STUDENT,
     TEACHER,
     drawn,
+    make_desk,
     network,
     small_presets,
-    state_of,
     teacher,
 )
 from fastsam3d import distill as module
@@ -44,7 +37,6 @@ from trees import LAYOUTS
 
 SETTING = Setting(steps=2, batch=1, device="cpu", precision="32-true")
 QUICK = replace(adapted(OURS, SETTING), question=LogitConfig(objects=1, clicks=(1,)))
-REAL = dict(PRESETS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,16 +47,7 @@ def presets():
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """A folder with a manifest of one labelled scan, and a teacher's weights."""
-    folder = tmp_path_factory.mktemp("desk")
-    labels = np.zeros((24, 40, 36), np.uint8)
-    labels[6:18, 8:30, 10:20] = 1
-    scan = labels * 100 + np.random.default_rng(0).normal(0, 5, labels.shape)
-    for name, array in (("scan", scan.astype(np.float32)), ("label", labels)):
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nrrd"))
-    (folder / "manifest.csv").write_text("case,image,label\none,scan.nrrd,label.nrrd\n")
-    save_weights(folder / "teacher.safetensors", network(TEACHER, seed=1).state_dict())
-    return folder
+    return make_desk(tmp_path_factory.mktemp("desk"))
 
 
 def plan_in(folder, desk):
@@ -254,52 +237,6 @@ def test_student_ends_as_the_average_of_the_second_stage(tmp_path, monkeypatch):
     assert len(states) == 2
     for key, value in student.state_dict().items():
         assert_close(value, states[1][f"student.{key}"], rtol=0, atol=0)
-
-
-TWO_PROCESSES = """
-import sys
-from distilling import STUDENT, TEACHER
-from fastsam3d.cli import main
-from fastsam3d.config import PRESETS
-PRESETS["fastsam3d-default"], PRESETS["fastsam3d-teacher"] = STUDENT, TEACHER
-main(sys.argv[1:])
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_of_torchrun_end_where_one_does(desk, tmp_path):
-    script = tmp_path / "two.py"
-    script.write_text(TWO_PROCESSES)
-    paths = [str(Path(fastsam3d.__file__).parents[1]), str(Path(__file__).parent)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    ends = []
-    for count in (1, 2):
-        out = tmp_path / f"out{count}"
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", str(count), str(script)]
-        command += (
-            f"distill {desk} {out} --teacher {desk / 'teacher.safetensors'} --steps 2 --examples 3 "
-            "--batch-size 2 --held-out 1 --workers 0 --cache --device cpu --precision 32-true"
-        ).split()
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=400, env=environment, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        ends.append(load_weights(out / "fastsam3d-default.safetensors"))
-    assert_close(ends[1], ends[0], rtol=1e-2, atol=1e-3)
-
-
-@pytest.mark.slow
-def test_the_published_pair_is_distilled_at_its_real_size(tmp_path):
-    once = replace(adapted(PAPER, replace(SETTING, steps=1)), question=QUICK.question)
-    student = network(REAL["fastsam3d"])
-    before = state_of(student)
-    distill(student, teacher(REAL["sam-med3d"]), drawn(1), tmp_path, once)
-    (feature,) = read_log(tmp_path / "feature.csv")
-    assert feature.values["k"] == 6
-    for key in ("image_encoder.blocks.5.mlp.lin2.weight", "mask_decoder.iou_token.weight"):
-        assert not torch.equal(student.state_dict()[key], before[key])
-    assert all(value.isfinite().all() for value in student.state_dict().values())
 
 
 @pytest.mark.parametrize(
