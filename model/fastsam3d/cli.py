@@ -8,6 +8,7 @@ import typer
 
 from . import __version__
 from .cli_distill import distill, distill_ablation
+from .cli_options import Device
 from .cli_prepare import prepare
 from .cli_train import train
 from .cli_weights import weights_app
@@ -22,7 +23,6 @@ app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights", no_args_is_help=True)
 
-Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")]
 Preset = Annotated[str, typer.Option(help="The network; see `fastsam3d weights list`.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="A weights file of your own.")]
 

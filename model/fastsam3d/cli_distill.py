@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .cli_options import Device, Int8, Precision, Seed
+
 _SOURCE = (
     "A manifest, a dataset's folder that `fastsam3d prepare` reads, or a folder of examples that "
     "an earlier call prepared."
@@ -72,21 +74,12 @@ def distill(
         int | None,
         typer.Option(min=1, help="How many of them a device takes at once; all by default."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many GPUs of each machine.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="How many machines.")] = 1,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="How to compute: auto, 32-true, bf16-mixed or another of Lightning Fabric."
-        ),
-    ] = "auto",
-    seed: Annotated[
-        int, typer.Option(min=0, help="What examples, weights and clicks are drawn from.")
-    ] = 0,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Write the weights as int8: half the file.")
-    ] = False,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    int8: Int8 = False,
     held_out: Annotated[int, typer.Option(min=0, help=_HELD_OUT)] = 24,
     limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
 ) -> None:
@@ -145,13 +138,8 @@ def distill_ablation(
     micro: Annotated[
         int | None, typer.Option(min=1, help="How many of them at once; all by default.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="How to compute: auto, 32-true, bf16-mixed or another of Lightning Fabric."
-        ),
-    ] = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
     limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
 ) -> None:
     """Compare layers followed one by one, all at once, and not at all; called again, it goes on.

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from .cli_options import Device, Int8, Precision, Seed
+
 
 def train(
     manifest: Annotated[Path, typer.Argument(help="A CSV file of images and label maps.")],
@@ -28,20 +30,11 @@ def train(
     batch_size: Annotated[
         int, typer.Option(min=1, help="How many patches each device takes a step.")
     ] = 1,
-    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="How to compute: auto, 32-true, bf16-mixed or another of Lightning Fabric."
-        ),
-    ] = "auto",
-    seed: Annotated[
-        int, typer.Option(min=0, help="What examples, weights and clicks are drawn from.")
-    ] = 0,
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Write the weights as int8: half the file.")
-    ] = False,
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    int8: Int8 = False,
     preset: Annotated[
         str, typer.Option(help="The network: fastsam3d-default or fastsam3d-teacher.")
     ] = "fastsam3d-default",
