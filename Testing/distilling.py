@@ -8,7 +8,7 @@ import SimpleITK as sitk
 import torch
 
 from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
-from fastsam3d.examples import Example
+from fastsam3d.examples import Example, Intensities
 from fastsam3d.model import build
 from fastsam3d.packing import save_weights
 from fastsam3d.synthetic import Random
@@ -20,7 +20,7 @@ TEACHER = CompactConfig(
 )
 PUBLISHED = ModelConfig(("none", "relative"), heads=2, shortcut=False, width=16, embedding=48)
 PUBLISHED_TEACHER = ModelConfig(
-    ("padded", "relative") * 2, heads=2, shortcut=True, width=16, embedding=48
+    ("padded", "relative") * 2, heads=2, shortcut=True, width=16, embedding=48, clamps_ct=True
 )
 
 
@@ -71,7 +71,9 @@ def _box_and_block(seed):
     for axis in range(3):
         bright = bright.repeat_interleave(2, axis)
     noise = torch.randint(0, 50, bright.shape, generator=random.generator, dtype=torch.uint8)
-    return Example(bright + noise, objects, ((1,), (2,), (1, 2)))
+    image = bright + noise
+    kept = Intensities.of(image.float())
+    return Example(image, objects, ((1,), (2,), (1, 2)), intensities=kept)
 
 
 def randoms(count, step=0):

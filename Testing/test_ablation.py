@@ -15,12 +15,14 @@ from fastsam3d.ablation import Ablation, run
 from fastsam3d.cli_distill import distill_ablation
 from fastsam3d.curve import read_log
 from fastsam3d.errors import InputError
+from fastsam3d.heldout import Kept
 from fastsam3d.limit import COME_AGAIN, OutOfTime
 from fastsam3d.logits import LogitConfig
 from fastsam3d.packing import save_weights
 from fastsam3d.pool import Pool
 from fastsam3d.recipes import OURS, RECIPES, Setting
 from fastsam3d.teacher import load_teacher
+from lockholder import holder
 
 ARMS = ("progressive", "all", "none")
 SETTING = Setting(batch=1, device="cpu", precision="32-true")
@@ -150,6 +152,13 @@ def test_csv_and_json_hold_each_student(done):
     assert imread(done.folder / "ablation.png").std() > 0.02
 
 
+def test_report_names_no_folder_of_the_machine_it_was_written_on(done, desk):
+    for name in ("ablation.md", "ablation.html", "ablation.json"):
+        text = (done.folder / name).read_text(encoding="utf-8")
+        assert str(desk.parent) not in text
+        assert "pool" in text
+
+
 def test_students_that_are_done_are_not_taught_again(done, monkeypatch):
     monkeypatch.setattr(module, "distill", None)
     before = (done.folder / "ablation.csv").read_text()
@@ -160,6 +169,11 @@ def test_students_that_are_done_are_not_taught_again(done, monkeypatch):
 def test_folder_of_another_ablation_is_refused(done):
     with pytest.raises(InputError, match="another ablation, with another steps;"):
         run(replace(done, steps=4))
+
+
+def test_folder_that_another_process_works_in_is_refused(done):
+    with holder(done.folder), pytest.raises(InputError, match="in use by process"):
+        run(done)
 
 
 def test_result_that_is_damaged_is_told(done, desk, tmp_path):
@@ -199,6 +213,16 @@ def test_report_says_which_kind_is_better_and_where_none_is(students, about, tmp
     assert [one["clicks"] for one in tests[:5]] == [1, 3, 5, 10, None]
     assert tests[4]["found"]["p"] < 0.001
     assert all(one["found"]["patients"] == 16 for one in tests)
+
+
+def test_tests_count_patients_where_they_are_known(students, about, tmp_path):
+    kept = Kept([None] * 16, [("set", f"p{n % 3}") for n in range(16)])
+    examples = module.Gathered([0] * 50, kept, "of 3 patients")
+    text = module.write_report(tmp_path, students, about, examples).read_text(encoding="utf-8")
+    assert "No difference is shown between progressive and all layers at once: +0.100" in text
+    assert "(Wilcoxon over 3 patients, each the mean over seeds)" in text
+    tests = json.loads((tmp_path / "ablation.json").read_text())["tests"]
+    assert all(one["found"]["patients"] == 3 for one in tests)
 
 
 def test_report_of_an_unfinished_ablation_says_so(students, about, tmp_path):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import SimpleITK as sitk
 from torch.testing import assert_close
 
 from fastsam3d.apart import parted, patches, write_rows
-from fastsam3d.manifest import Row, read_manifest
+from fastsam3d.manifest import Row, parse_groups, parse_labels, read_manifest
 
 
 def row(case, patient="", folder="set", split="", *, labelled=True):
@@ -91,11 +92,21 @@ def test_rows_written_are_read_back_from_anywhere(scans, tmp_path):
     assert back[0].label.samefile(rows[0].label)
 
 
+def test_rows_written_keep_their_labels_and_groups(scans, tmp_path):
+    labels = parse_labels("1:one=2640;2")
+    row = replace(read_manifest(scans)[0], labels=labels, groups=parse_groups("1+2:both", labels))
+    write_rows(tmp_path / "rows.csv", [row])
+    (back,) = read_manifest(tmp_path / "rows.csv")
+    assert (back.labels, back.groups) == (row.labels, row.groups)
+
+
 def test_patches_are_labelled_and_the_same_each_time(scans):
     rows = read_manifest(scans)
     first = list(islice(patches(rows, 3, None), 3))
     again = list(islice(patches(list(reversed(rows)), 3, None), 3))
+    assert sorted(mine.patient[1] for mine in first[:2]) == ["p0", "p1"]
     for mine, theirs in zip(first, again, strict=True):
+        assert mine.patient == theirs.patient
         assert mine.targets
         assert_close(mine.image, theirs.image)
     assert not np.array_equal(first[0].image, first[2].image)

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -96,3 +97,24 @@ def test_cells_and_their_eight_voxels_are_told_apart_and_joined_again():
     assert cells.shape == (2, 8, 4, 3, 2)
     assert_close(cells[1, :, 2, 1, 0], mask[1, 0, 4:6, 2:4, 0:2].flatten())
     assert_close(_depth_to_space(cells), mask)
+
+
+def test_patch_of_half_the_resolution_is_read_as_the_same_field_of_view(network):
+    encoder = network.prompt_encoder
+    whole, half = (torch.zeros(1, 8, cells, cells, cells) for cells in (32, 16))
+    bright = torch.rand(1, 1, 32, 32, 32)
+    labels = torch.ones(1, 1, dtype=torch.long)
+    places = torch.tensor([[[63.5, 31.5, 95.5]]]), torch.tensor([[[31.5, 15.5, 47.5]]])
+    tokens, maps = encoder(places[0], labels, embedding_of(whole, bright))
+    coarse = embedding_of(half, torch.nn.functional.avg_pool3d(bright, 2))
+    tokens_half, maps_half = encoder(places[1], labels, coarse)
+    assert_close(tokens, tokens_half)
+    near, near_half = torch.nn.functional.avg_pool3d(maps[:, 1:2], 2), maps_half[:, 1:2]
+    assert_close(near, near_half, rtol=0, atol=0.05)
+
+
+def test_smaller_patch_leaves_fewer_cells_behind():
+    embedding = CompactNetwork(replace(TINY, attention="dense")).embed(
+        torch.zeros(1, 1, 64, 64, 64)
+    )
+    assert [each.shape[-1] for each in embedding] == [4, 8, 16, 16]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from torch.testing import assert_close
 
 from fastsam3d import data
 from fastsam3d.cube import SIZE, Cube
@@ -14,10 +15,10 @@ from fastsam3d.data import (
     TrainingVolume,
     cube_round_an_object,
     read_training_volume,
-    read_training_volumes,
 )
 from fastsam3d.errors import InputError
 from fastsam3d.manifest import read_manifest
+from fastsam3d.overlap import grouped_example
 from fastsam3d.synthetic import Random, synthetic_patch
 
 SHAPE = (30, 44, 52)
@@ -51,9 +52,13 @@ def manifest(tmp_path):
     return path
 
 
+def volumes_of(manifest):
+    return [read_training_volume(row) for row in read_manifest(manifest)]
+
+
 @pytest.fixture
 def volumes(manifest):
-    return read_training_volumes(manifest)
+    return volumes_of(manifest)
 
 
 def test_manifest_gives_scans_labels_or_both(volumes):
@@ -62,15 +67,49 @@ def test_manifest_gives_scans_labels_or_both(volumes):
     assert alone.labels is None
     assert labels.image is None
     assert both.shape_kji == labels.shape_kji == SHAPE
-    assert both.label_counts[0].tolist() == [4]
+    assert both.voxels == {4: np.count_nonzero(l_shape())}
     assert not alone.has_objects
 
 
-def test_labels_of_another_grid_are_refused(manifest):
-    image = sitk.GetImageFromArray(np.ones((3, 4, 5), np.uint8))
-    sitk.WriteImage(image, str(manifest.parent / "label.nrrd"))
-    with pytest.raises(InputError, match="resample the labels"):
-        read_training_volumes(manifest)
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "kept"),
+    [
+        (np.int16, 0, 255, torch.uint8),
+        (np.uint8, 0, 255, torch.uint8),
+        (np.int16, -1024, 3071, torch.int16),
+        (np.int16, -20000, 20000, torch.int32),
+        (np.uint16, 0, 40000, torch.int32),
+        (np.float64, 0, 1, torch.float32),
+    ],
+)
+def test_voxels_are_kept_in_few_bits_and_sampled_as_they_are(manifest, kind, low, high, kept):
+    scan = np.linspace(low, high, np.prod(SHAPE)).reshape(SHAPE).astype(kind)
+    image = sitk.GetImageFromArray(scan)
+    image.CopyInformation(sitk.ReadImage(str(manifest.parent / "scan.nrrd")))
+    sitk.WriteImage(image, str(manifest.parent / "scan.nrrd"))
+    volume = volumes_of(manifest)[0]
+    assert volume.image.dtype == kept
+    assert volume.labels.dtype == torch.uint8
+    cube = Cube.random(torch.tensor([40.0, 0, 60]), 1.0, Random.seeded(0))
+    plain = torch.from_numpy(scan.astype(np.float32))
+    sampled, expected = (
+        cube.sample(values, volume.ijk_to_ras, SIZE, nearest=False)
+        for values in (volume.image, plain)
+    )
+    assert_close(sampled, expected)
+
+
+def test_value_that_a_byte_cannot_hold_is_no_other_value(volumes):
+    assert volumes[0].labels.dtype == torch.uint8
+    empty, wraps = 256, 260  # 0 and 4, but for what a byte leaves out
+    alone, more = (
+        data._points_of_an_object(
+            dataclasses.replace(volumes[0], groups=(group,)), Random.seeded(0)
+        )
+        for group in ((4,), (4, empty, wraps))
+    )
+    assert_close(more, alone)
+    assert not dataclasses.replace(volumes[0], groups=((empty, wraps),)).has_objects
 
 
 def test_label_map_without_labels_is_a_scan_alone(volumes):
@@ -168,6 +207,87 @@ def test_volume_goes_to_a_device_with_its_labels(volumes):
     assert moved.ijk_to_ras.device.type == "cpu"
 
 
+def tumour():
+    """A ball in a ball in a ball, in (k, j, i): 2 round 1 round 4, with crumbs of 1 in 2."""
+    k, j, i = np.indices((40, 40, 40))
+    away = np.sqrt((k - 20) ** 2 + (j - 20) ** 2 + (i - 20) ** 2)
+    labels = np.select([away < 5, away < 9, away < 15], [4, 1, 2], 0).astype(np.int16)
+    labels[8:10, 20:22, 20:22] = 1
+    return torch.from_numpy(labels)
+
+
+WHOLE, CORE, ENHANCING = (1, 2, 4), (1, 4), (4,)
+
+
+def nested(groups=(WHOLE, CORE, ENHANCING), *, image=True):
+    labels = tumour()
+    scan = labels.float() * 100 if image else None
+    return TrainingVolume(scan, labels, torch.eye(4, dtype=torch.float64), "brain", groups)
+
+
+def mask_of(example, target):
+    return torch.isin(example.objects, torch.tensor(target, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("image", [True, False])
+def test_groups_that_overlap_are_objects_of_an_example_whole(image, monkeypatch):
+    fixed = Cube.random(torch.full((3,), 20.0), 0.4, Random.seeded(0))
+    monkeypatch.setattr(data, "cube_round_an_object", lambda *given: fixed)
+    volume = nested(image=image)
+    sources = Sources([volume])
+    example = (sources._labelled if image else sources._from_map)(Random.seeded(1))
+    labels = fixed.sample(volume.labels, volume.ijk_to_ras, 64, nearest=True)
+    whole, core, enhancing = (mask_of(example, target) for target in example.targets)
+    assert torch.equal(whole, labels > 0)
+    assert torch.equal(enhancing, labels == 4)
+    assert (core & ~torch.isin(labels, torch.tensor(CORE))).sum() == 0
+    assert enhancing.sum() < core.sum() < whole.sum()
+    assert example.objects.dtype == torch.uint8
+    assert len(example.targets[0]) == len(example.objects.unique()) - 1
+
+
+def test_objects_of_a_volume_are_its_groups_or_else_its_values():
+    labels = tumour()
+    voxels = {value: int((labels == value).sum()) for value in (1, 2, 4)}
+    assert nested(()).objects == {(1,): voxels[1], (2,): voxels[2], (4,): voxels[4]}
+    assert nested(((2, 7), (7, 9))).objects == {(2, 7): voxels[2]}
+    assert not nested(((7, 9),)).has_objects
+    assert nested().to(torch.device("cpu")).groups == (WHOLE, CORE, ENHANCING)
+
+
+def test_groups_are_drawn_from_and_without_groups_each_value_is_an_object():
+    alone = [Sources([nested((CORE,))], spacing_mm=0.5).draw(Random.seeded(n)) for n in range(3)]
+    assert {len(example.targets) for example in alone} == {1}
+    single = Sources([nested(())], spacing_mm=0.3)._labelled(Random.seeded(0))
+    assert len(single.targets) == len({n for target in single.targets for n in target}) == 3
+
+
+def test_cube_is_laid_round_a_whole_group():
+    points = data._points_of_an_object(nested((WHOLE,)), Random.seeded(0))
+    assert points.amin(0).tolist() == pytest.approx([6.0] * 3)
+    assert points.amax(0).tolist() == pytest.approx([34.0] * 3)
+
+
+def test_groups_are_left_out_that_a_byte_could_not_tell_apart():
+    n = torch.arange(64) // 8
+    blocks = (n[:, None, None] * 64 + n[:, None] * 8 + n).short()
+    bits = [tuple(value for value in range(1, 512) if value >> bit & 1) for bit in range(9)]
+    example = grouped_example(torch.rand(128, 128, 128), blocks, bits, data.separate)
+    assert len(example.targets) == 7
+    assert example.objects.unique().tolist() == list(range(128))
+    for bit, target in enumerate(example.targets):
+        assert torch.equal(mask_of(example, target), (blocks >> bit & 1) == 1)
+
+
+def test_groups_of_a_manifest_are_those_of_its_volumes(manifest):
+    lines = manifest.read_text().splitlines()
+    rows = [f"{line},4+9:all" for line in lines[1:]]
+    manifest.write_text("\n".join([f"{lines[0]},groups", *rows]))
+    both, alone, _ = volumes_of(manifest)
+    assert list(both.objects) == [(4, 9)]
+    assert not alone.has_objects
+
+
 def test_real_volumes_give_examples():
     if "FASTSAM3D_DATA" not in os.environ:
         pytest.skip("FASTSAM3D_DATA is not set: no real volumes")
@@ -176,3 +296,11 @@ def test_real_volumes_give_examples():
     sources = Sources([read_training_volume(row) for row in kinds.values()])
     assert len(kinds) == 3
     assert all(sources.draw(Random.seeded(seed)).targets for seed in range(4))
+
+
+def test_volumes_whose_objects_never_make_a_target_end_in_one_sentence(volumes, monkeypatch):
+    monkeypatch.setattr(data, "_MOST_DRAWS", 3)
+    empty = dataclasses.replace(Sources([]).draw(Random.seeded(0)), targets=())
+    monkeypatch.setattr(Sources, "_draw", lambda self, random: empty)
+    with pytest.raises(InputError, match="3 patches in a row held no object"):
+        Sources(volumes).draw(Random.seeded(0))

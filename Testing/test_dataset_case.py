@@ -1,18 +1,13 @@
 """What becomes of one item: right, or left out with its reason; never silently something else."""
 
 import gzip
-import os
 import struct
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-import fastsam3d
 import trees
 from fastsam3d.dataset_case import Resampling, from_record, prepare_item, to_record
 from fastsam3d.dataset_layouts import read_dataset
@@ -163,6 +158,39 @@ def test_a_thin_structure_that_resampling_loses_is_named(item, done):
     assert any(note.startswith("kidney: ") for note in done(item, spacing_mm=4.0).notes)
 
 
+def thin_slices(item, spacing_mm):
+    for path in (item.channels[0].image, item.label):
+        regrid(path, Spacing=(1.0, 1.2, spacing_mm))
+
+
+def test_a_scan_of_which_one_slice_would_be_left_is_left_out(item, done, tmp_path):
+    thin_slices(item, 0.09)  # 16 slices
+    assert reason_of(done(item)).startswith("too thin: a single slice is left at 1.5 mm")
+    assert not list((tmp_path / "out").rglob("*.nii.gz"))
+
+
+def test_a_scan_of_which_two_slices_are_left_is_taken_and_can_be_read(item, done, tmp_path):
+    rewrite(item.label, lambda array: np.broadcast_to(array[7], array.shape).copy())
+    thin_slices(item, 0.1)
+    outcome = done(item)
+    assert read_volume(tmp_path / "out" / outcome.images["case_000"].path).array_kji.shape[0] == 2
+
+
+def test_a_channel_that_resampling_leaves_nothing_in_leaves_the_others(tmp_path, done):
+    item = read_dataset(trees.brats(tmp_path / "brats", patients=(2,))).items[0]
+
+    def one_voxel(array):
+        array[:] = 0
+        array[0, 0, 0] = 1
+        return array
+
+    rewrite(item.channels[0].image, one_voxel)
+    outcome = done(item, spacing_mm=4.0)
+    assert len(outcome.images) == 3
+    (one,) = outcome.left_out
+    assert one.reason.startswith("at 4 mm all voxels are equal")
+
+
 def test_a_damaged_image_or_label_is_told_in_a_sentence(item, done):
     whole = item.label.read_bytes()
     trees.damage(item.label)
@@ -235,41 +263,6 @@ def test_a_record_gives_back_what_was_recorded(item, done):
 def test_settings_that_cannot_be_are_refused(settings, told):
     with pytest.raises(InputError, match=told):
         Resampling(**settings)
-
-
-FULL_DISK = """
-import resource, signal, sys
-from pathlib import Path
-from fastsam3d.dataset_command import run
-from fastsam3d.dataset_prepare import Request
-from fastsam3d.errors import InputError
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
-try:
-    run(Request(Path(sys.argv[1]), Path(sys.argv[2]), workers=0))
-except InputError as error:
-    print(error)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="files are limited as POSIX does")
-def test_what_does_not_fit_is_told_and_the_rest_is_kept(tmp_path):
-    source = trees.nnunet(tmp_path / "set", cases=2, tests=0)
-    rewrite(
-        source / "imagesTr" / "case_001_0000.nii.gz", lambda array: (array > -300) * np.int16(9)
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(source), str(tmp_path / "out")],
-        env=os.environ | {"PYTHONPATH": str(Path(fastsam3d.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "1 of 2 items could not be written, case_000 first" in done.stdout
-    assert "make room, and run the command again" in done.stdout
-    files = sorted(path.name for path in (tmp_path / "out" / "set").iterdir())
-    assert files == ["case_001_image.nii.gz", "case_001_label.nii.gz"]
-    assert "case_001," in (tmp_path / "out" / "manifest.csv").read_text()
 
 
 def test_an_item_that_is_too_large_for_memory_is_left_out(item, done, monkeypatch):

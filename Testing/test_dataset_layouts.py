@@ -1,5 +1,6 @@
 """What lies in a dataset's folder, told without reading a voxel."""
 
+import json
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ import trees
 from fastsam3d.dataset_layouts import read_dataset, recognise
 from fastsam3d.dataset_paired import label_names
 from fastsam3d.errors import InputError
+from fastsam3d.manifest import groups_text
 
 
 def splits_of(dataset):
@@ -200,6 +202,7 @@ def test_brats_gives_four_images_a_patient_and_names_its_values(tmp_path):
         "MRI FLAIR", "MRI T1", "MRI T1ce", "MRI T2",
     ]  # fmt: skip
     assert sorted(item.names) == [1, 2, 4]
+    assert groups_text(item.groups) == "1+2+4:whole tumour;1+4:tumour core;4:enhancing tumour"
     assert left_out_of(dataset) == {"BraTS2021_00009": "no label (_seg)"}
 
 
@@ -222,6 +225,15 @@ def test_a_description_that_is_no_json_is_told(tmp_path):
     source = trees.nnunet(tmp_path / "set")
     (source / "dataset.json").write_text("{")
     with pytest.raises(InputError, match=r"Cannot read .*dataset\.json as JSON"):
+        read_dataset(source)
+
+
+@pytest.mark.parametrize("training", [7, {"label": 5}, [{"label": 5}], [7]], ids=str)
+def test_training_pairs_that_are_none_are_told(tmp_path, training):
+    source = trees.nnunet(tmp_path / "set", version=1)
+    description = json.loads((source / "dataset.json").read_text())
+    trees.write_json(description | {"training": training}, source / "dataset.json")
+    with pytest.raises(InputError, match=r"under training in .*dataset.json; expected pairs"):
         read_dataset(source)
 
 

@@ -1,7 +1,7 @@
 """A dataset from its folder to a manifest: resumable, verified, of use to the other commands."""
 
+import csv
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,16 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 
 import fastsam3d
 import trees
 from fastsam3d.cli_prepare import prepare as command
-from fastsam3d.dataset_case import Resampling
-from fastsam3d.dataset_folder import verify
 from fastsam3d.dataset_prepare import Request, prepare
+from fastsam3d.dataset_verify import verify
 from fastsam3d.errors import InputError
 from fastsam3d.manifest import read_manifest
 from fastsam3d.plan import Scan, plan
+from prepared import hashes, records, times
 
 
 @pytest.fixture
@@ -31,14 +32,6 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def hashes(manifest):
-    return [line.split(",")[-2:] for line in manifest.read_text().splitlines()]
-
-
-def times(out):
-    return {path: path.stat().st_mtime_ns for path in out.glob("*/*.nii.gz")}
-
-
 @pytest.mark.parametrize("layout", trees.LAYOUTS)
 def test_each_layout_becomes_a_manifest_that_the_other_commands_read(tmp_path, out, layout):
     prepared = prepare(Request(trees.LAYOUTS[layout](tmp_path / "set"), out, workers=0))
@@ -48,16 +41,15 @@ def test_each_layout_becomes_a_manifest_that_the_other_commands_read(tmp_path, o
     assert objects.tasks
     for task in objects.tasks:
         assert Scan(task.row).truth(task.label).voxels == task.label.voxels
-    assert all(label.voxels and label.name for row in rows for label in row.labels)
+    assert all(label.name for row in rows for label in row.labels)
+    assert all(label.voxels for row in rows if not row.groups for label in row.labels)
 
 
 def test_training_reads_the_training_rows_of_a_manifest(source, out):
-    from fastsam3d.data import read_training_volumes  # torch takes its time
+    from fastsam3d.shelf import stored_volumes  # torch takes its time
 
-    volumes = read_training_volumes(
-        prepare(Request(source, out, workers=0)).manifest, split="train"
-    )
-    assert [volume.has_objects for volume in volumes] == [True] * 3
+    volumes = stored_volumes(prepare(Request(source, out, workers=0)).manifest, split="train")
+    assert [volume.load().has_objects for volume in volumes] == [True] * 3
 
 
 def test_rows_of_validation_are_not_among_those_of_training(tmp_path, out):
@@ -76,7 +68,42 @@ def test_four_channels_of_a_patient_share_a_label(tmp_path, out):
     assert len({row.label for row in rows}) == 1
     assert {row.patient for row in rows} == {"BraTS2021_00002"}
     assert {row.modality for row in rows} == {"MRI FLAIR", "MRI T1", "MRI T1ce", "MRI T2"}
-    assert rows[0].labels[1].name == "enhancing tumour"
+    assert rows[0].labels[2].name == "enhancing tumour"
+
+
+def test_regions_of_brats_are_the_objects_even_where_a_part_is_missing(tmp_path, out):
+    source = trees.brats(tmp_path / "brats", patients=(2,))
+    prepared = prepare(Request(source, out, channel="t1", workers=0))
+    (row,) = read_manifest(prepared.manifest)
+    necrosis, oedema, enhancing = (label.voxels for label in row.labels)
+    assert necrosis == 0
+    assert [(task.label.name, task.label.voxels) for task in plan(prepared.manifest).tasks] == [
+        ("whole tumour", oedema + enhancing)
+    ]
+    assert [group.values for group in row.groups] == [(1, 2, 4), (1, 4), (4,)]
+    assert "column `groups`" in prepared.report.read_text(encoding="utf-8")
+
+
+def test_labels_of_brats_by_themselves_are_written_where_the_regions_are_not_wanted(tmp_path, out):
+    source = trees.brats(tmp_path / "brats", patients=(2,))
+    prepared = prepare(Request(source, out, channel="t1", workers=0, groups=False))
+    (row,) = read_manifest(prepared.manifest)
+    assert [label.name for label in row.objects] == ["peritumoral oedema", "enhancing tumour"]
+    assert "three values by themselves" in prepared.report.read_text(encoding="utf-8")
+
+
+def test_other_datasets_have_no_regions_to_leave_away(source, out):
+    with pytest.raises(InputError, match="only brats21 has groups; leave it out"):
+        prepare(Request(source, out, groups=False))
+
+
+@pytest.mark.parametrize("layout", trees.LAYOUTS)
+def test_the_column_groups_is_written_for_brats_alone(tmp_path, out, layout):
+    manifest = prepare(Request(trees.LAYOUTS[layout](tmp_path / "set"), out, workers=0)).manifest
+    with manifest.open(newline="", encoding="utf-8") as file:
+        (columns,) = [line for line, _ in zip(csv.reader(file), range(1), strict=False)]
+    assert ("groups" in columns) == (layout == "brats21")
+    assert columns[-2:] == ["image_sha256", "label_sha256"]
 
 
 def test_the_report_says_what_was_taken_and_what_was_not(tmp_path, out):
@@ -111,12 +138,6 @@ def start(source, out, workers=0):
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def records(out):
-    """Return what is recorded as done, without what is only half written."""
-    found = out.glob(".prepared/*.record.json")
-    return [path for path in found if not path.name.startswith(".")]
 
 
 def wait_for(found, seconds=30):
@@ -171,73 +192,10 @@ def test_a_worker_that_is_ended_from_outside_is_told_not_waited_for(source, out)
     assert "what is done is kept" in told
 
 
-def test_a_file_that_was_deleted_or_cut_is_made_again(source, out):
-    first = prepare(Request(source, out, workers=0))
-    table = first.manifest.read_text()
-    image, label, *_ = sorted(out.glob("*/*.nii.gz"))
-    image.unlink()
-    trees.damage(label)
-    assert prepare(Request(source, out, workers=0)).manifest.read_text() == table
-    assert verify(out) == []
-
-
-def test_what_was_damaged_and_downloaded_again_is_taken_at_the_next_call(source, out):
-    label = source / "labelsTr" / "case_001.nii.gz"
-    whole = label.read_bytes()
-    trees.damage(label)
-    assert len(read_manifest(prepare(Request(source, out, workers=0)).manifest)) == 2
-    label.write_bytes(whole)
-    assert len(read_manifest(prepare(Request(source, out, workers=0)).manifest)) == 3
-
-
-def test_verifying_names_each_file_that_is_not_as_it_was_written(source, out):
-    prepare(Request(source, out, workers=0))
-    assert verify(out) == []
-    image, label, *_ = sorted(out.glob("*/*.nii.gz"))
-    content = bytearray(image.read_bytes())
-    content[-5] ^= 1
-    image.write_bytes(content)
-    label.unlink()
-    changed, missing = verify(out)
-    assert changed.startswith(f"{image.relative_to(out)} has changed")
-    assert missing.startswith(f"{label.relative_to(out)} is missing")
-
-
-def test_verifying_what_was_never_prepared_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds nothing that was prepared"):
-        verify(tmp_path)
-
-
 def test_hashes_stand_in_the_manifest_too(source, out):
     manifest = prepare(Request(source, out, workers=0)).manifest
     assert hashes(manifest)[0] == ["image_sha256", "label_sha256"]
     assert all(len(sha256) == 64 for row in hashes(manifest)[1:] for sha256 in row)
-
-
-def test_a_folder_with_other_files_is_left_alone(source, out):
-    out.mkdir()
-    (out / "manifest.csv").write_text("mine")
-    with pytest.raises(InputError, match="holds other files; choose a new or empty folder"):
-        prepare(Request(source, out))
-    assert [path.read_text() for path in out.iterdir()] == ["mine"]
-
-
-@pytest.mark.parametrize("change", ["source", "splits", "channel", "spacing_mm", "interpolation"])
-def test_another_source_or_setting_in_the_same_folder_is_refused(source, out, tmp_path, change):
-    table = prepare(Request(source, out, workers=0)).manifest.read_text()
-    other = Path(shutil.copytree(source, tmp_path / "other" / source.name))
-    splits = tmp_path / "splits.json"
-    splits.write_text('{"train": ["case_000"], "val": ["case_001"]}')
-    request = {
-        "source": Request(other, out),
-        "splits": Request(source, out, splits=splits),
-        "channel": Request(source, out, channel="CT"),
-        "spacing_mm": Request(source, out, resampling=Resampling(2.0)),
-        "interpolation": Request(source, out, resampling=Resampling(1.5, "bspline")),
-    }[change]
-    with pytest.raises(InputError, match=rf"was prepared otherwise \({change} "):
-        prepare(request)
-    assert (out / "manifest.csv").read_text() == table
 
 
 def test_nothing_to_take_is_told_with_the_first_reason(source, out):
@@ -261,14 +219,42 @@ def test_the_command_says_where_the_manifest_is_and_what_was_left_out(source, ou
     assert f"1 left out, and why: {out / 'report.md'}" in said
 
 
-def test_the_command_verifies_with_an_exit_code(source, out, capsys):
-    import typer
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from fastsam3d.dataset_command import run
+from fastsam3d.dataset_prepare import Request
+from fastsam3d.errors import InputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    run(Request(Path(sys.argv[1]), Path(sys.argv[2]), workers=0))
+except InputError as error:
+    print(error)
+"""
 
-    command(source, out, workers=0)
-    for damaged, code in ((False, 0), (True, 1)):
-        if damaged:
-            trees.damage(next(out.glob("*/*.nii.gz")))
-        with pytest.raises(typer.Exit) as ended:
-            command(source, out, verify=True)
-        assert ended.value.exit_code == code
-    assert "has changed" in capsys.readouterr().out
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are limited as POSIX does")
+def test_what_does_not_fit_is_told_and_the_rest_is_kept(tmp_path):
+    source = trees.nnunet(tmp_path / "set", cases=2, tests=0)
+    small = source / "imagesTr" / "case_001_0000.nii.gz"
+    trees.write(sitk.ReadImage(str(small)) > -300, small)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(source), str(tmp_path / "out")],
+        env=os.environ | {"PYTHONPATH": str(Path(fastsam3d.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "1 of 2 items could not be written, case_000 first" in done.stdout
+    assert "make room, and run the command again" in done.stdout
+    files = sorted(path.name for path in (tmp_path / "out" / "set").iterdir())
+    assert files == ["case_001_image.nii.gz", "case_001_label.nii.gz"]
+    assert "case_001," in (tmp_path / "out" / "manifest.csv").read_text()
+
+
+def test_images_with_several_channels_in_one_file_are_left_out_with_the_reason(source, out):
+    image = source / "imagesTr" / "case_000_0000.nii.gz"
+    trees.write(sitk.JoinSeries([trees.Body().image()] * 2), image)
+    report = prepare(Request(source, out, workers=0)).report.read_text(encoding="utf-8")
+    assert "_0000.nii.gz has several frames (24 x 20 x 16 x 2)" in report

@@ -1,6 +1,7 @@
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.testing import assert_close
 
 from fastsam3d.config import CompactConfig
 from fastsam3d.curve import read_log
-from fastsam3d.data import TrainingVolume
+from fastsam3d.data import Sources, TrainingVolume
 from fastsam3d.examples import make_example, separate, supervoxels
 from fastsam3d.model import CompactNetwork
 from fastsam3d.packing import load_weights
@@ -92,6 +93,33 @@ def test_label_map_without_image_is_packed(scripts, tmp_path):
     (after,) = volumes.read_pack(tmp_path / "pack.npz", torch.device("cpu"))
     assert after.image is None
     assert after.has_objects
+
+
+@pytest.mark.parametrize(
+    ("groups", "packed"),
+    [(((2, 700), (700,), (9,)), ((1, 2), (2,))), ((), ())],
+)
+def test_groups_are_packed_with_the_numbers_that_their_labels_get(
+    scripts, groups, packed, tmp_path
+):
+    volumes, before = scripts["volumes"], volume(hounsfield=False)
+    before.labels[before.labels == 1200] = 2
+    before.labels[8:12, 22:30, 35:45] = 700
+    before = replace(before, groups=groups)
+    volumes.write_pack(tmp_path / "pack.npz", [volumes.shrink(before, 0.1)])
+    (after,) = volumes.read_pack(tmp_path / "pack.npz", torch.device("cpu"))
+    assert after.groups == packed
+    assert list(after.objects.values()) == list(before.objects.values())
+    assert Sources([after], spacing_mm=0.5).draw(Random.seeded(0)).targets
+
+
+def test_groups_without_a_voxel_are_packed_as_no_object(scripts, tmp_path):
+    volumes = scripts["volumes"]
+    before = replace(volume(hounsfield=True), groups=((3, 4),))
+    volumes.write_pack(tmp_path / "pack.npz", [volumes.shrink(before, 1.25)])
+    (after,) = volumes.read_pack(tmp_path / "pack.npz", torch.device("cpu"))
+    assert not before.has_objects
+    assert not after.has_objects
 
 
 def test_pieces_on_a_device_are_those_of_scipy(scripts):

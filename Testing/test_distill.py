@@ -10,33 +10,37 @@ from distilling import (
     PUBLISHED_TEACHER,
     STUDENT,
     TEACHER,
-    drawn,
     make_desk,
     network,
     small_presets,
-    teacher,
 )
 from fastsam3d import distill as module
 from fastsam3d import gather
 from fastsam3d.cli import main
 from fastsam3d.config import PRESETS
-from fastsam3d.curve import read_log
-from fastsam3d.distill import FEATURES, PLAN, Distillation, announced, distill, new_student, run
+from fastsam3d.curve import curves, read_log
+from fastsam3d.distill import CACHE, PLAN, Distillation, new_student, run
 from fastsam3d.errors import InputError
 from fastsam3d.gather import DATA
 from fastsam3d.limit import OutOfTime
+from fastsam3d.lock import LOCK
 from fastsam3d.logits import LogitConfig
 from fastsam3d.manifest import read_manifest
 from fastsam3d.model import load_model
 from fastsam3d.packing import load_weights, save_weights
 from fastsam3d.pool import Pool
-from fastsam3d.recipes import OURS, PAPER, Setting, adapted
+from fastsam3d.recipes import OURS, Setting, adapted
 from fastsam3d.supply import EXAMPLES
 from fastsam3d.teacher import load_teacher
-from trees import LAYOUTS
+from lockholder import holder
+from trees import LAYOUTS, nnunet
 
 SETTING = Setting(steps=2, batch=1, device="cpu", precision="32-true")
 QUICK = replace(adapted(OURS, SETTING), question=LogitConfig(objects=1, clicks=(1,)))
+ONCE = replace(
+    QUICK, feature=replace(QUICK.feature, steps=1), logits=replace(QUICK.logits, steps=1)
+)
+ONE_ANSWER = replace(ONCE, features="none")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -100,13 +104,48 @@ def test_command_leads_from_a_manifest_to_weights_that_segment_uses(desk, tmp_pa
     assert mask.exists()
 
 
+def steps_logged(folder):
+    logs = (read_log(folder / f"{name}.csv") for name in ("feature", "logits"))
+    return [[record.step for record in log] for log in logs]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_dataset_as_it_is_downloaded_becomes_a_student(layout, plan, tmp_path):
+def test_dataset_as_it_is_downloaded_becomes_a_student_in_both_stages(layout, plan, tmp_path):
     source = LAYOUTS[layout](tmp_path / layout)
-    one = replace(QUICK, features="none", logits=replace(QUICK.logits, steps=1))
-    asked = replace(plan, source=source, recipe=one, examples=1)
+    asked = replace(plan, source=source, recipe=ONCE, examples=1)
     assert load_model(asked.student, checkpoint=run(asked), device="cpu").config == STUDENT
     assert len(read_manifest(asked.folder / DATA, split="train")) > 0
+    assert steps_logged(asked.folder) == [[1], [1]]
+
+
+def test_one_command_leads_from_a_downloaded_dataset_to_weights_and_a_report(desk, tmp_path):
+    source, out = nnunet(tmp_path / "nnunet", cases=2, tests=0), tmp_path / "out"
+    with pytest.raises(SystemExit) as ended:
+        main(
+            f"distill {source} {out} --teacher {desk / 'teacher.safetensors'} --steps 1 "
+            "--examples 1 --batch-size 1 --held-out 1 --workers 0 --device cpu "
+            "--precision 32-true".split()
+        )
+    assert ended.value.code == 0
+    assert steps_logged(out) == [[1], [1]]
+    assert load_model(checkpoint=out / "fastsam3d-default.safetensors").config == STUDENT
+    assert "Student less teacher" in (out / "report.md").read_text(encoding="utf-8")
+
+
+def test_second_call_in_a_folder_is_told_which_process_works_in_it(plan):
+    plan.folder.mkdir()
+    with holder(plan.folder) as process:
+        with pytest.raises(InputError, match=f"in use by process {process.pid} on"):
+            run(plan)
+        assert {path.name for path in plan.folder.iterdir()} == {LOCK}
+
+
+def test_unknown_precision_is_refused_before_anything_is_prepared(desk, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(f"distill {desk} {tmp_path / 'out'} --precision 12".split())
+    assert ended.value.code == 2
+    assert "Got precision '12'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_both_stages_are_logged_and_change_the_student(done):
@@ -119,6 +158,21 @@ def test_both_stages_are_logged_and_change_the_student(done):
     assert not torch.equal(
         result(done)["image_encoder.pos_embed"], start["image_encoder.pos_embed"]
     )
+
+
+def test_logs_of_both_stages_are_drawn_with_titles_in_plain_words(done):
+    feature, logits = (
+        [axes.get_title() for axes in curves(read_log(done.folder / f"{name}.csv")).axes]
+        for name in ("feature", "logits")
+    )
+    assert feature == ["Loss", "Loss of each layer", "Layers in use, k"]
+    assert logits == [
+        "Loss",
+        "Loss against the truth",
+        "Loss against the teacher",
+        "IoU after the last click",
+        "Teacher's IoU after the last click",
+    ]
 
 
 def test_distillation_called_again_does_nothing_more(done):
@@ -155,13 +209,13 @@ def test_checkpoints_hold_no_teacher(done):
 
 
 def test_cache_keeps_the_features_of_the_examples(plan):
-    run(replace(plan, cache=True))
-    names = {path.name for path in (plan.folder / FEATURES).iterdir()}
+    run(replace(plan, recipe=ONCE, cache=True))
+    names = {path.name for path in (plan.folder / CACHE).iterdir()}
     assert names == {"index.json", "features-00000.safetensors"}
 
 
 def test_logits_alone_leave_the_feature_stage_out(plan):
-    run(replace(plan, recipe=replace(QUICK, features="none")))
+    run(replace(plan, recipe=ONE_ANSWER))
     assert not (plan.folder / "feature.csv").exists()
     assert (plan.folder / "logits.csv").exists()
 
@@ -219,44 +273,14 @@ def test_published_networks_learn_on_patches_of_their_spacing(plan, monkeypatch,
         return real(*given, **named)
 
     monkeypatch.setattr(gather, "supply", supply)
-    run(plan)
+    own = replace(plan, recipe=ONE_ANSWER, examples=1)
+    run(own)
     path = tmp_path / "published.safetensors"
     save_weights(path, network(PUBLISHED_TEACHER).state_dict())
-    published = replace(plan, teacher=str(path), student="fastsam3d", folder=tmp_path / "published")
+    published = replace(own, teacher=str(path), student="fastsam3d", folder=tmp_path / "published")
     run(published)
     assert asked == [None, 1.5]
-    assert len(Pool(published.folder / EXAMPLES)) == 2
-
-
-def test_student_ends_as_the_average_of_the_second_stage(tmp_path, monkeypatch):
-    states = []
-    real = module.learn
-    monkeypatch.setattr(module, "learn", lambda *given: states.append(real(*given)) or states[-1])
-    student = network(STUDENT)
-    distill(student, teacher(TEACHER), drawn(1), tmp_path, QUICK)
-    assert len(states) == 2
-    for key, value in student.state_dict().items():
-        assert_close(value, states[1][f"student.{key}"], rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("recipe", "setting", "told"),
-    [
-        (OURS, {}, "4000 steps for layers and 16000 steps for masks; batches of 16 patches"),
-        (PAPER, {}, "36 epochs for layers and 36 epochs for masks"),
-        (OURS, {"features": "none"}, "fastsam3d-teacher: 20000 steps for masks; batches"),
-        (
-            OURS,
-            {"steps": 1, "batch": 4, "micro": 2},
-            "1 step for masks; batches of 4 patches, 2 at",
-        ),
-        (OURS, {"nodes": 2, "devices": 4}, "up to 2 examples, on 8 x cpu."),
-        (OURS, {}, "up to 2 examples, on cpu."),
-    ],
-)
-def test_what_will_be_done_is_said_before_it_is(plan, recipe, setting, told):
-    asked = adapted(recipe, Setting(device="cpu", **setting))
-    assert told in announced(replace(plan, recipe=asked, examples=2, teacher="fastsam3d-teacher"))
+    assert len(Pool(published.folder / EXAMPLES)) == 1
 
 
 def test_what_will_be_done_is_the_first_that_is_said(plan, capsys):

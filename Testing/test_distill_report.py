@@ -7,9 +7,15 @@ import torch
 from matplotlib.image import imread
 
 from distilling import STUDENT, TEACHER, drawn, network, small_presets, teacher
+from fastsam3d import distill_report as module
+from fastsam3d import distill_results as results
+from fastsam3d.config import PRESETS
 from fastsam3d.curve import Record, open_log
-from fastsam3d.distill_report import Distilled, measure, write_report
+from fastsam3d.distill_report import write_report
+from fastsam3d.distill_results import SHIPPED, Distilled, shipped_like
 from fastsam3d.gather import Gathered
+from fastsam3d.heldout import Kept
+from fastsam3d.model import outline
 from fastsam3d.recipes import OURS, Setting, adapted
 from fastsam3d.sidebyside import Pair, write_side_by_side
 from fastsam3d.trial import play, ready
@@ -18,20 +24,22 @@ from fastsam3d.trial import play, ready
 @pytest.fixture(scope="module")
 def distilled():
     recipe = adapted(OURS, Setting(steps=5, device="cpu"))
-    kept = Gathered(drawn(3), drawn(2), "of 2 patients, none of whom was learnt from")
+    held_out = Kept(drawn(2), [("set", "ann"), ("set", "bob")])
+    kept = Gathered(drawn(3), held_out, "of 2 patients, none of whom was learnt from")
     return Distilled(
-        "scans", "dir/big.file", "small", teacher(TEACHER), network(STUDENT), recipe, kept
+        "/home/me/scans",
+        "/home/me/big.file",
+        "small",
+        teacher(TEACHER),
+        network(STUDENT),
+        recipe,
+        kept,
     )
 
 
 @pytest.fixture(scope="module")
-def found(distilled):
-    return measure(distilled)
-
-
-@pytest.fixture(scope="module")
-def folder(distilled, tmp_path_factory):
-    """A folder with a report, and logs of both stages."""
+def written(distilled, tmp_path_factory):
+    """A folder with a report, and logs of both stages; and what was measured for it."""
     folder = tmp_path_factory.mktemp("report")
     for name, values in (
         ("feature", {"loss": 2.0, "layer1": 2.0, "k": 1.0}),
@@ -40,21 +48,42 @@ def folder(distilled, tmp_path_factory):
         log = open_log(folder / f"{name}.csv", 0)
         for step in range(1, 6):
             log(Record(step, 1.5 * step, values, 1e-3))
-    with small_presets():
+    found = []
+    real = module.measure
+    with small_presets(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(results, "shipped_like", lambda student: network(STUDENT, seed=7))
+        patch.setattr(module, "measure", lambda *given: found.append(real(*given)) or found[0])
         write_report(folder, distilled)
-    return folder
+    return folder, found[0]
+
+
+@pytest.fixture
+def folder(written):
+    return written[0]
+
+
+@pytest.fixture
+def found(written):
+    return written[1]
 
 
 def test_report_tells_what_was_distilled_from_what_and_how(folder):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "# Distillation of big.file to small" in text
-    assert "| Teacher | dir/big.file | fastsam3d-teacher | 6 | 16 |" in text
+    assert "| Teacher | big.file | fastsam3d-teacher | 6 | 16 |" in text
     assert "| Student | small | fastsam3d-default | 3 | 16 |" in text
     assert "Layer i of the student follows layer 2i" in text
+    assert re.search(r"The student starts with \d+ of \d+ tensors of its image encoder", text)
+    assert "Half of the real patches are cut turned by up to 20 degrees" in text
     assert "| feature | 5 steps | 16 | adamw | 0.0005 | cosine |" in text
     assert "Learnt from 3 examples of scans. Kept apart: 2 examples, of 2 patients" in text
     assert f"torch {torch.__version__}" in text
     assert "Stage feature: 5 steps in 8 s." in text
+
+
+def test_report_names_no_folder_of_the_machine_it_was_written_on(folder):
+    for name in ("report.md", "report.html"):
+        assert "/home" not in (folder / name).read_text(encoding="utf-8")
 
 
 def test_html_needs_no_other_file(folder):
@@ -71,12 +100,42 @@ def test_pictures_are_drawn(folder):
         assert picture.std() > 0.02
 
 
-def test_table_holds_the_means_over_the_examples(found, folder):
+def test_one_table_holds_the_dice_of_each_network_and_what_it_costs(found, folder):
     text = (folder / "report.md").read_text(encoding="utf-8")
-    for name, dice in (("Teacher", found.teacher), ("Student", found.student)):
+    theirs, own = found.costs
+    for name, dice, cost in (
+        ("Teacher", found.teacher, theirs),
+        ("Student", found.student, own),
+        (f"{SHIPPED} as shipped", found.shipped, own),
+    ):
         cells = " | ".join(f"{dice[:, n - 1].mean():.3f}" for n in (1, 3, 5, 10))
-        assert f"| {name} | {cells} |" in text
-    assert f"{found.costs[1].parameters / 1e6:.1f} M" in text
+        costs = (
+            f"{cost.milliseconds:.0f} ms | {cost.peak_mb:.0f} MB | "
+            f"{cost.encoder_parameters / 1e6:.1f} M | {cost.parameters / 1e6:.1f} M"
+        )
+        assert f"| {name} | {cells} | {costs} |" in text
+    assert f"| {own.parameters / theirs.parameters:.0%} |" in text
+    assert not np.allclose(found.shipped, found.student)
+
+
+def test_shipped_weights_are_compared_with_a_student_of_their_kind_alone(default_weights):
+    assert shipped_like(network(STUDENT)) is None
+    assert shipped_like(outline(PRESETS[SHIPPED])).config == PRESETS[SHIPPED]
+    with small_presets():
+        assert shipped_like(network(STUDENT)) is None
+
+
+def test_p_is_over_patients_where_they_are_known_and_says_so_where_not(found, folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "(Wilcoxon, over 2 patients)" in text
+    assert "over 2 examples, whose patients are not known" in results.compared(found, [None] * 2)
+
+
+def test_few_epochs_are_reported_with_the_average_that_they_learnt_with(distilled):
+    few = replace(distilled, recipe=adapted(OURS, Setting(epochs=80, batch=1, device="cpu")))
+    assert ["feature", "80 epochs", "1", "adamw", "0.0005", "cosine", "0.958333", "0"] in [
+        list(row) for row in module._recipe(few)[1].rows
+    ]
 
 
 def test_each_network_gets_clicks_at_its_own_errors_from_the_same_first_one(found):

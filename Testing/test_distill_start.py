@@ -1,9 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from distilling import PUBLISHED_TEACHER, TEACHER, small_presets, state_of, teacher
-from fastsam3d.distill import new_student
+from distilling import PUBLISHED_TEACHER, STUDENT, TEACHER, small_presets, state_of, teacher
+from fastsam3d.config import PRESETS
+from fastsam3d.distill import Distillation, announced, new_student
+from fastsam3d.errors import InputError
 from fastsam3d.recipes import OURS, PAPER, Setting, adapted
 
 
@@ -41,3 +46,33 @@ def test_seed_decides_the_first_weights():
     assert_close(first, again, rtol=0, atol=0)
     key = "image_encoder.patch_embed.proj.weight"
     assert not torch.equal(first[key], other[key])
+
+
+def test_student_of_any_depth_learns_masks_alone(monkeypatch):
+    monkeypatch.setitem(PRESETS, "fastsam3d-default", replace(STUDENT, depth=4))
+    guide = teacher(TEACHER)
+    alone = adapted(OURS, Setting(features="none"))
+    assert len(new_student("fastsam3d-default", guide, alone).image_encoder.blocks) == 4
+    with pytest.raises(InputError, match="of 6 and of 4 layers"):
+        new_student("fastsam3d-default", guide, OURS)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting", "told"),
+    [
+        (OURS, {}, "4000 steps for layers and 16000 steps for masks; batches of 16 patches"),
+        (PAPER, {}, "36 epochs for layers and 36 epochs for masks"),
+        (OURS, {"features": "none"}, "fastsam3d-teacher: 20000 steps for masks; batches"),
+        (
+            OURS,
+            {"steps": 1, "batch": 4, "micro": 2},
+            "1 step for masks; batches of 4 patches, 2 at",
+        ),
+        (OURS, {"nodes": 2, "devices": 4}, "up to 2 examples, on 8 x cpu."),
+        (OURS, {}, "up to 2 examples, on cpu."),
+    ],
+)
+def test_what_will_be_done_is_said_before_it_is(recipe, setting, told):
+    asked = adapted(recipe, Setting(device="cpu", **setting))
+    names = ("fastsam3d-teacher", "fastsam3d-default")
+    assert told in announced(Distillation(Path("scans"), Path("out"), *names, asked, examples=2))

@@ -33,15 +33,14 @@ main(sys.argv[1:])
 
 @pytest.mark.slow
 def test_two_processes_of_torchrun_end_where_one_does(tmp_path):
-    desk, script = make_desk(tmp_path), tmp_path / "two.py"
+    desk, script, ends = make_desk(tmp_path), tmp_path / "two.py", []
     script.write_text(TWO_PROCESSES)
     paths = [str(Path(fastsam3d.__file__).parents[1]), str(Path(__file__).parent)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-    ends = []
-    for count in (1, 2):
-        out = tmp_path / f"out{count}"
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", str(count), str(script)]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for launcher in ([], torchrun):
+        out = tmp_path / f"out{len(ends)}"
+        command = [sys.executable, *launcher, str(script)]
         command += (
             f"distill {desk} {out} --teacher {desk / 'teacher.safetensors'} --steps 2 --examples 3 "
             "--batch-size 2 --held-out 1 --workers 0 --cache --device cpu --precision 32-true"

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from fastsam3d.document import Heading, Picture, Table, Text, html, markdown, write_both
+from fastsam3d.document import Heading, Picture, Table, Text, called, html, markdown, write_both
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -34,6 +34,12 @@ def test_html_holds_its_pictures_and_escapes_what_it_says(blocks):
     assert "<tr><td>a|b</td><td>0.5</td></tr>" in text
     assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in text
     assert "dot.png" not in text
+
+
+def test_files_and_folders_are_called_by_their_names_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = ("/home/me/scans/", "../teacher.pth", "sam-med3d", ".")
+    assert [called(path) for path in given] == ["scans", "teacher.pth", "sam-med3d", tmp_path.name]
 
 
 def test_both_are_written_whole(blocks, tmp_path):

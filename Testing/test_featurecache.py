@@ -1,10 +1,12 @@
 import pytest
 import torch
+from safetensors import safe_open
 from torch.testing import assert_close
 
 from distilling import STUDENT, TEACHER, drawn, network, randoms, teacher
 from fastsam3d.errors import InputError
-from fastsam3d.featurecache import FeatureCache, WithFeatures
+from fastsam3d.featurecache import IMAGES, SUMS, FeatureCache, WithFeatures
+from fastsam3d.packing import save_weights
 from fastsam3d.progressive import FeatureTask
 from fastsam3d.task import Moment
 
@@ -83,6 +85,56 @@ def test_features_of_other_examples_are_refused(cache):
         cache.read(0, EXAMPLES[1])
     with pytest.raises(InputError, match="lacks the features of example 7"):
         cache.read(7, EXAMPLES[1])
+
+
+def test_filling_with_other_examples_is_refused(cache):
+    list(cache.fill(EXAMPLES))
+    with pytest.raises(InputError, match="other examples"):
+        list(cache.fill(EXAMPLES[::-1]))
+
+
+def changed(path, place):
+    """Flip a bit of a byte, counted from the end."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def test_features_that_have_changed_are_not_learnt_from(cache):
+    list(cache.fill(EXAMPLES[:1]))
+    path = cache.folder / "features-00000.safetensors"
+    with safe_open(path, "pt") as file:
+        names = list(file.keys())
+    assert set(names) == {"features", IMAGES, SUMS}
+    changed(path, path.stat().st_size // 2)
+    with pytest.raises(InputError, match="has changed; delete it"):
+        cache.read(0, EXAMPLES[0])
+
+
+def test_files_of_another_teacher_are_told_without_the_index(guide, cache):
+    list(cache.fill(EXAMPLES))
+    (cache.folder / "index.json").unlink()
+    other = FeatureCache(cache.folder, teacher(TEACHER, 2), 3, shard=2)
+    for use in (lambda: other.read(0, EXAMPLES[0]), lambda: list(other.fill(EXAMPLES))):
+        with pytest.raises(InputError, match="another teacher"):
+            use()
+
+
+@pytest.mark.parametrize("kind", ["folder", "other tensors"])
+def test_file_that_is_a_folder_or_holds_other_tensors_is_told(cache, kind):
+    path = cache.folder / "features-00000.safetensors"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        save_weights(path, {"weight": torch.ones(2)})
+    uses = (
+        lambda: cache.read(0, EXAMPLES[0]),
+        lambda: list(cache.fill(EXAMPLES[:1])),
+        lambda: cache.is_full(1),
+    )
+    for use in uses:
+        with pytest.raises(InputError, match="damaged"):
+            use()
 
 
 def test_damaged_cache_is_told(guide, cache):

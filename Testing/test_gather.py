@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from distilling import drawn
 from fastsam3d.errors import InputError
 from fastsam3d.gather import Part, Wanted, gather
-from fastsam3d.pool import Pool
+from fastsam3d.pool import NOTE, Pool
 from fastsam3d.supply import EXAMPLES
 from trees import nnunet
 
@@ -46,6 +46,7 @@ def test_patients_kept_apart_are_named_and_not_learnt_from(wanted):
     found = gather(wanted)
     assert (len(found.learnt), len(found.held_out)) == (2, 2)
     assert found.how == "of 1 patients, none of whom was learnt from"
+    assert {patient for _, patient in found.held_out.patients} == {"p2"}
 
     def patients(name):
         with (wanted.folder / name).open(newline="") as file:
@@ -99,6 +100,33 @@ def test_folder_of_an_earlier_distillation_keeps_its_patients_apart(wanted):
     assert len(found.learnt) == len(before.learnt)
     assert_close(found.held_out[1].image, before.held_out[1].image)
     assert found.how == "of other patients"
+    assert found.held_out.patients == before.held_out.patients
+
+
+def test_examples_of_a_fixed_spacing_keep_intensities_and_are_for_that_spacing_alone(
+    wanted, source
+):
+    lines = source.read_text().splitlines()
+    source.write_text("\n".join([lines[0] + ",modality", *(line + ",CT" for line in lines[1:])]))
+    fixed = replace(wanted, spacing_mm=1.5)
+    found = gather(fixed)
+    for examples in (found.learnt, found.held_out):
+        assert examples[1].intensities.is_ct
+    again = replace(fixed, source=wanted.folder, folder=wanted.folder / "new")
+    assert len(gather(again).learnt) == 2
+    told = "holds examples of 1.5 mm, and these networks learn from examples of many spacings"
+    for other in (replace(again, spacing_mm=None), wanted):
+        with pytest.raises(InputError, match=told):
+            gather(other)
+
+
+def test_examples_of_many_spacings_are_not_for_one(wanted, pool):
+    with pytest.raises(InputError, match=r"of many spacings, and these networks .* of 1\.5 mm"):
+        gather(replace(wanted, source=pool.folder, spacing_mm=1.5))
+    assert gather(wanted).learnt[0].intensities is None
+    (pool.folder / NOTE).write_text("{")
+    with pytest.raises(InputError, match=r"pool\.json is damaged"):
+        gather(replace(wanted, source=pool.folder))
 
 
 def test_too_few_examples_are_refused(wanted, tmp_path):

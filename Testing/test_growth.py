@@ -7,7 +7,15 @@ from torch.testing import assert_close
 from distilling import PUBLISHED, PUBLISHED_TEACHER, STUDENT, TEACHER, drawn, network
 from fastsam3d.config import PRESETS
 from fastsam3d.errors import InputError
-from fastsam3d.growth import activity, grown, revive, seed_from, started_from
+from fastsam3d.growth import (
+    PARTS,
+    activity,
+    grown,
+    inheritance,
+    revive,
+    seed_from,
+    started_from,
+)
 from fastsam3d.model import CompactNetwork
 from fastsam3d.packing import save_weights
 
@@ -60,6 +68,29 @@ def test_student_takes_only_the_parts_that_are_asked_for():
         assert_close(value, source[key], rtol=0, atol=0)
 
 
+def test_what_was_copied_is_told():
+    student, guide = network(STUDENT), network(TEACHER, seed=1)
+    keys = seed_from(student, guide)
+    assert (
+        keys["image_encoder.blocks.1.mlp.lin1.weight"] == "image_encoder.blocks.3.mlp.lin1.weight"
+    )
+    other = network(replace(TEACHER, width=32, embedding=32, middle=8, fine=8))
+    assert not any(".blocks." in key for key in seed_from(network(STUDENT), other))
+    count = sum(key.startswith("image_encoder.") for key in student.state_dict())
+    copied = sum(key.startswith("image_encoder.") for key in keys)
+    assert f"{copied} of {count} tensors of its image encoder" in inheritance(student, guide, PARTS)
+    told = inheritance(network(PUBLISHED), guide, PARTS[1:])
+    assert told == inheritance(student, guide, ())
+    assert told.startswith("Nothing of the teacher's")
+
+
+def test_depths_that_do_not_fit_leave_the_layers_and_copy_the_rest():
+    student, guide = network(replace(STUDENT, depth=4)), network(TEACHER, seed=1)
+    keys = seed_from(student, guide)
+    assert "mask_decoder.mix.weight" in keys
+    assert not any(".blocks." in key for key in keys if key.startswith("image_encoder."))
+
+
 def test_what_has_another_shape_stays():
     student = network(replace(STUDENT, width=32))
     seed_from(student, network(TEACHER, seed=1))
@@ -72,8 +103,6 @@ def test_networks_of_other_sizes_are_refused():
         grown(network(STUDENT), replace(DEEP, width=32))
     with pytest.raises(InputError, match="of 4 and of 3 layers"):
         grown(network(STUDENT), replace(DEEP, depth=4))
-    with pytest.raises(InputError, match="of 6 and of 4 layers"):
-        seed_from(network(replace(STUDENT, depth=4)), network(TEACHER))
 
 
 def silenced(name):

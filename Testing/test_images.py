@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from fastsam3d.errors import InputError
-from fastsam3d.images import read_labels, read_volume, write_mask
+from fastsam3d.images import read_grid, read_labels, read_volume, write_mask
 from fastsam3d.masks import MASK_SUFFIXES
 
 OBLIQUE = Rotation.from_euler("zyx", (20, -15, 30), degrees=True).as_matrix()
@@ -252,3 +252,38 @@ def test_labels_may_be_empty_but_not_nan(tmp_path, array):
     path = save(image_of(with_value(array, np.nan)), tmp_path / "bad.nrrd")
     with pytest.raises(InputError, match="whole-number labels"):
         read_labels(path)
+
+
+def test_values_between_whole_numbers_are_no_labels(tmp_path, array):
+    almost = np.where(array > 100, 3 + 1e-4, 0)
+    labels = read_labels(save(image_of(almost), tmp_path / "almost.nrrd"))
+    assert np.unique(labels.array_kji).tolist() == [0, 3]
+    path = save(image_of(with_value(almost, 1.5)), tmp_path / "between.nrrd")
+    with pytest.raises(InputError, match=r"such as 1\.5 between whole numbers"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("kind", ["scan.nii.gz", "scan.nrrd", "frame.nii.gz", "sheared", "dicom"])
+def test_a_grid_is_that_of_the_volume_without_its_voxels(tmp_path, array, kind):
+    image = image_of(array, OBLIQUE)
+    if kind == "dicom":
+        path = save_series(tmp_path / "ct", array)
+    elif kind == "sheared":
+        path = shear(save(image_of(array), tmp_path / "scan.nii"), 0.02)
+    else:
+        path = save(sitk.JoinSeries([image]) if "frame" in kind else image, tmp_path / kind)
+    grid, volume = read_grid(path), read_volume(path)
+    assert grid.array_kji.shape == volume.array_kji.shape
+    assert grid.array_kji.strides == (0, 0, 0)
+    np.testing.assert_array_equal(grid.ijk_to_ras, volume.ijk_to_ras)
+    assert grid.name == volume.name
+
+
+def test_a_file_without_a_grid_is_refused(tmp_path, array):
+    (tmp_path / "scan.nrrd").write_text("hello")
+    for path, told in (
+        (tmp_path / "scan.nrrd", "not an image"),
+        (save(image_of(array[0]), tmp_path / "flat.nrrd"), "2D image"),
+    ):
+        with pytest.raises(InputError, match=told):
+            read_grid(path)

@@ -128,3 +128,11 @@ def test_command_without_a_length_says_so_and_writes_nothing(manifest, tmp_path,
     assert ended.value.code == 2
     assert "needs a length" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_sparse_attention_at_half_the_resolution_is_refused_before_anything_is_made(tmp_path):
+    config = TrainConfig(steps=1, patch_size=64, device="cpu")
+    course = Course(tmp_path / "no.csv", tmp_path / "out", 2, config)
+    with pytest.raises(InputError, match="train fastsam3d-teacher at 64, and distil it"):
+        learn.run(course)
+    assert not (tmp_path / "out").exists()

@@ -1,17 +1,14 @@
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 from torch.testing import assert_close
 
+from fastsam3d.augmentation import Prompted, make_batch, varied
 from fastsam3d.config import CompactConfig
 from fastsam3d.examples import make_example
-from fastsam3d.lesson import (
-    Prompted,
-    click_loss,
-    make_batch,
-    mask_loss,
-    next_clicks,
-    varied,
-)
+from fastsam3d.lesson import click_loss, mask_loss, next_clicks, repeated, session
 from fastsam3d.model import CompactNetwork
 from fastsam3d.synthetic import Random
 
@@ -56,16 +53,6 @@ def test_click_after_too_much_excludes_and_lies_in_the_false_part(seed):
     points, labels = next_clicks(TRUTH, found, Random.seeded(seed))
     assert labels.tolist() == [0]
     assert at(found & ~TRUTH, points).all()
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_click_on_a_coarser_grid_lies_in_its_cells_of_four_voxels(seed):
-    truth = TRUTH[:, ::2, ::2, ::2]
-    points, labels = next_clicks(truth, torch.zeros_like(truth), Random.seeded(seed))
-    cells = (points - 1.5) / 4
-    assert labels.tolist() == [1]
-    assert_close(cells, cells.round())
-    assert truth[0, *cells[0].long()]
 
 
 def test_thin_error_is_clicked_in_its_own_voxels():
@@ -122,6 +109,33 @@ def test_augmented_masks_lie_on_their_augmented_image(example):
         assert abs(float(torch.corrcoef(together)[0, 1])) > 0.8
 
 
+def test_half_the_resolution_shows_the_same_fields_of_view(example):
+    batch = make_batch([example], 2, [Random.seeded(3)], 64)
+    assert batch.image.shape == (1, 1, 64, 64, 64)
+    assert batch.masks.shape == (2, 32, 32, 32)
+    coarse = batch.image[0, 0].view(32, 2, 32, 2, 32, 2).mean((1, 3, 5)).flatten()
+    together = torch.stack([coarse, batch.masks[0].float().flatten()])
+    assert abs(float(torch.corrcoef(together)[0, 1])) > 0.8
+
+
+def test_object_that_half_the_resolution_would_lose_keeps_its_fullest_cells():
+    labels = torch.zeros(64, 64, 64, dtype=torch.uint8)
+    labels[11, 4:60, 4:60] = 1
+    sheet = make_example(torch.rand(128, 128, 128), labels, split=False)
+    batch = make_batch([sheet], 1, [Random.seeded(0)], 64)
+    assert batch.masks.sum() == 28 * 28
+
+
+def test_session_at_half_the_resolution_clicks_within_its_patch(example):
+    network, random = CompactNetwork(replace(TINY, attention="dense")), Random.seeded(0)
+    batch = make_batch([example], 2, [random], 64)
+    embedding = repeated(network.embed(batch.image), 2)
+    turns = list(session(partial(network.answer_all, embedding), batch.masks, 3, [random]))
+    first = ((turns[0].points[:, 0] - 0.5) / 2).long()
+    assert turns[-1].logits.shape == (2, 4, 32, 32, 32)
+    assert batch.masks[torch.arange(2), first[:, 0], first[:, 1], first[:, 2]].all()
+
+
 def test_augmentation_turns_and_flips(example):
     masks = {
         make_batch([example], 1, [Random.seeded(n)]).masks.numpy().tobytes() for n in range(12)
@@ -130,20 +144,20 @@ def test_augmentation_turns_and_flips(example):
 
 
 def test_unvaried_example_is_shown_as_it_is(example):
-    image, labels = varied(example, Random.seeded(0), "none")
-    assert_close(image, example.image.float() / 255)
+    shown, labels = varied(example, Random.seeded(0), "none")
+    assert_close(shown.image, example.image.float() / 255)
     assert_close(labels, example.objects)
 
 
 def test_flips_alone_keep_order_and_brightness(example):
     seen = set()
     for seed in range(12):
-        image, labels = varied(example, Random.seeded(seed), "flips")
+        shown, labels = varied(example, Random.seeded(seed), "flips")
         axes = [
             axes
             for axes in FLIPS
             if torch.equal(example.objects.flip(axes), labels)
-            and torch.equal(example.image.flip(axes).float() / 255, image)
+            and torch.equal(example.image.flip(axes).float() / 255, shown.image)
         ]
         seen.add(*axes)
     assert len(seen) > 4

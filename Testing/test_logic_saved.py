@@ -78,19 +78,19 @@ def test_painting_survives_a_file_and_the_next_click(scene, make_volume, tmp_pat
 
 def test_what_the_panel_remembers_is_saved(scene, make_volume, tmp_path):
     remembered = Parameters()
-    assert (remembered.keepClicked, remembered.smoothVoxels) == (False, 0.0)
+    assert (remembered.keepClicked, remembered.smoothVoxels) == (True, 0.0)
     assert remembered.volume is None
     remembered.volume = make_volume()
     remembered.segmentation = segments.newSegmentation(remembered.volume)
     remembered.segmentId = segments.newSegment(remembered.segmentation)
-    remembered.keepClicked, remembered.smoothVoxels, remembered.preset = True, 1.5, "sam-med3d"
+    remembered.keepClicked, remembered.smoothVoxels, remembered.preset = False, 1.5, "sam-med3d"
     segment = remembered.segmentId
     volume, node = reloaded(scene, tmp_path)
     again = Parameters()
     assert again.volume is volume
     assert again.segmentation is node
     assert again.segmentId == segment
-    assert (again.keepClicked, again.smoothVoxels, again.preset) == (True, 1.5, "sam-med3d")
+    assert (again.keepClicked, again.smoothVoxels, again.preset) == (False, 1.5, "sam-med3d")
     again.volume = None
     assert again.volume is None
 
@@ -98,9 +98,9 @@ def test_what_the_panel_remembers_is_saved(scene, make_volume, tmp_path):
 def test_a_parameter_of_another_version_is_as_if_it_was_not_set(scene):
     remembered = Parameters()
     remembered.node.SetParameter("smoothVoxels", "a little")
-    remembered.node.SetParameter("keepClicked", "1")
+    remembered.node.SetParameter("keepClicked", "0")
     assert remembered.smoothVoxels == 0.0
-    assert remembered.keepClicked is False
+    assert remembered.keepClicked is True
     remembered.smoothVoxels = 2.0
     assert Parameters().smoothVoxels == 2.0
 

@@ -3,9 +3,13 @@ import weakref
 
 import pytest
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
 from torch import nn
+from torch.amp import GradScaler
 from torch.testing import assert_close
 
+from fastsam3d import loop as module
 from fastsam3d.curve import read_log
 from fastsam3d.errors import InputError
 from fastsam3d.loop import BOARD, Loop, run
@@ -54,6 +58,51 @@ def test_interrupted_training_ends_with_the_same_weights(tmp_path):
     ]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 10
+
+
+def half_precision(*given):
+    """Make a Fabric that scales gradients on the CPU, where 16-mixed means bf16-mixed else.
+
+    The first scale overflows, so that the first steps halve it and are left out.
+    """
+    scaler = GradScaler("cpu", init_scale=2.0**22, growth_interval=4)
+    fabric = Fabric(accelerator="cpu", plugins=MixedPrecision("16-mixed", "cpu", scaler))
+    fabric.launch()
+    return fabric
+
+
+def test_interrupted_training_in_half_precision_goes_on_with_its_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "make_fabric", half_precision)
+
+    def cut(record):
+        if record.step == 14:
+            raise PowerCutError
+
+    changes = {"precision": "16-mixed", "steps": 20}
+    with pytest.raises(PowerCutError):
+        tiny_run(tmp_path / "halved", cut, **changes)
+    assert (
+        torch.load(tmp_path / "halved" / "tiny.ckpt", weights_only=True)["scale"]["scale"] < 2**22
+    )
+    resumed = states_of(tmp_path / "halved", **changes)
+    whole = states_of(tmp_path / "whole", **changes)
+    assert not torch.equal(whole[0]["layers.0.weight"], TinyTask().layers[0].weight)
+    assert_close(resumed, whole, rtol=0, atol=0)
+    ends = [
+        torch.load(tmp_path / name / "tiny.ckpt", weights_only=True) for name in ("halved", "whole")
+    ]
+    assert ends[0]["scale"] == ends[1]["scale"]
+
+
+def test_scale_is_left_behind_where_the_precision_changes(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "make_fabric", half_precision)
+        tiny_run(tmp_path, precision="16-mixed", steps=10)
+    tiny_run(tmp_path, steps=12)
+    assert torch.load(tmp_path / "tiny.ckpt", weights_only=True)["scale"] == {}
+    monkeypatch.setattr(module, "make_fabric", half_precision)
+    tiny_run(tmp_path, precision="16-mixed", steps=14)
+    assert len(read_log(tmp_path / "tiny.csv")) == 14
 
 
 @pytest.mark.parametrize("micro", [1, 3])
@@ -142,7 +191,7 @@ def test_failed_write_leaves_the_older_checkpoint(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk is full"):
         loop.save(tmp_path / "tiny.ckpt")
     assert (tmp_path / "tiny.ckpt").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.ckpt"]

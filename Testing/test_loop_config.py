@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_lot_changes_with_step_and_seed():
     assert len(lots) == 4
 
 
+def test_stage_differs_from_the_whole_in_its_seed_alone():
+    config = LoopConfig(steps=10, seed=4)
+    stage = config.of_stage(1)
+    assert stage.seed not in (config.seed, config.of_stage(2).seed)
+    assert replace(stage, seed=4) == config
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -58,3 +66,9 @@ def test_lot_changes_with_step_and_seed():
 def test_setting_that_makes_no_sense_is_refused(wrong, said):
     with pytest.raises(InputError, match=said):
         LoopConfig(**wrong)
+
+
+@pytest.mark.parametrize("precision", ["12", "fp16", ""])
+def test_unknown_precision_is_refused_before_anything_is_done(precision):
+    with pytest.raises(InputError, match="expected one of auto, 32-true"):
+        LoopConfig(steps=1, precision=precision)

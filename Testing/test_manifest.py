@@ -4,7 +4,18 @@ from pathlib import Path
 import pytest
 
 from fastsam3d.errors import InputError
-from fastsam3d.manifest import Label, parse_labels, read_manifest
+from fastsam3d.manifest import (
+    Group,
+    Label,
+    groups_text,
+    labels_text,
+    parse_groups,
+    parse_labels,
+    read_manifest,
+    split_to_learn_from,
+)
+
+TUMOUR = parse_labels("1:necrosis=100;2:oedema=2000;4:enhancing=300")
 
 
 @pytest.fixture
@@ -72,6 +83,83 @@ def test_labels_that_cannot_be_read_are_shown(text):
         parse_labels(text)
 
 
+def test_groups_are_the_objects_of_their_row_and_other_rows_have_their_labels(write):
+    tumour = "1:necrosis=100;2:oedema=2000;4:enhancing=300"
+    path = write(
+        "case,image,labels_voxels,groups\n"
+        f"a,ct/a.nii.gz,{tumour},1+2+4:whole tumour;4:enhancing tumour\n"
+        f"b,mr/b.nii.gz,{tumour},\n"
+    )
+    grouped, plain = read_manifest(path)
+    assert grouped.objects == (
+        Group((1, 2, 4), "whole tumour", 2400),
+        Label(4, "enhancing tumour", 300),
+    )
+    assert [one.value for one in grouped.objects] == ["1+2+4", 4]
+    assert [one.values for one in grouped.objects] == [(1, 2, 4), (4,)]
+    assert grouped.labels == plain.objects == TUMOUR
+
+
+def test_rows_are_the_same_without_groups_and_without_their_column(write):
+    (old,) = read_manifest(write("case,image,labels_voxels\na,ct/a.nii.gz,1:spleen=9;2\n"))
+    (new,) = read_manifest(write("case,image,labels_voxels,groups\na,ct/a.nii.gz,1:spleen=9;2,\n"))
+    assert old == new
+    assert old.objects == (Label(1, "spleen", 9), Label(2))
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("", ()),
+        (" 4 + 1 : core ; 2:oedema;", (Group((1, 4), "core", 400), Label(2, "oedema", 2000))),
+        (
+            "1+2:outer: all;1+4:core",
+            (Group((1, 2), "outer: all", 2100), Group((1, 4), "core", 400)),
+        ),
+    ],
+)
+def test_groups_may_share_values_and_count_the_voxels_of_their_labels(text, groups):
+    assert parse_groups(text, TUMOUR) == groups
+
+
+def test_groups_of_labels_that_are_not_counted_or_not_listed_have_no_voxels_yet():
+    (group,) = parse_groups("1+2:both", parse_labels("1:one=5;2:two"))
+    assert group.voxels is None
+    assert parse_groups("7+3:any") == (Group((3, 7), "any"),)
+
+
+@pytest.mark.parametrize(
+    "text", ["core=1+4", "core", "1+4", "1+4:", "1+:core", "1+1:core", "0+4:core", "1+4:core=400"]
+)
+def test_groups_of_another_syntax_are_shown_with_the_right_one(text):
+    with pytest.raises(InputError, match=r"in groups; expected values:name, such as 1\+2\+4:whole"):
+        parse_groups(f"1+2+4:whole;{text}", TUMOUR)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1+2:core;3+4:rest", r"'3\+4:rest' in groups, and no 3 in labels_voxels"),
+        ("1+2:core;1+4:core", "with a name twice"),
+        ("1+4:core;4+1:rest", "with a value twice"),
+    ],
+)
+def test_groups_that_do_not_fit_their_labels_or_one_another_are_refused(write, text, message):
+    row = f"a,ct/a.nii.gz,1:necrosis;2:oedema;4:enhancing,{text}"
+    with pytest.raises(InputError, match=message):
+        read_manifest(write(f"case,image,labels_voxels,groups\n{row}\n"))
+
+
+def test_labels_and_groups_are_written_as_they_are_read():
+    labels = (Label(1, "a=b", 3), Label(2), Label(5, "five"), Label(9, "", 0))
+    assert parse_labels(labels_text(labels)) == labels
+    groups = (Group((1, 2), "both"), Label(9, "last: one"))
+    assert parse_groups(groups_text(groups)) == groups
+    assert parse_labels(labels_text([Label(1, "left; right\nlobe", 7)])) == (
+        Label(1, "left, right lobe", 7),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -106,3 +194,15 @@ def test_manifest_of_the_real_volumes_is_read_whole(part):
     rows = read_manifest(folder)
     assert len(rows) == len((folder / "manifest.csv").read_text().strip().splitlines()) - 1
     assert any(len(row.labels) > 5 and row.labels[0].voxels for row in rows)
+
+
+def test_rows_for_measuring_are_learnt_from_only_if_asked_for(write):
+    rows = "a,scan.nii.gz,train\nb,scan.nii.gz,val\nc,scan.nii.gz,test\n"
+    path = write("case,image,split\n" + rows)
+    assert split_to_learn_from(path, None) == "train"
+    assert split_to_learn_from(path, "test") == "test"
+
+
+def test_manifest_that_names_no_training_rows_is_learnt_from_whole(write):
+    assert split_to_learn_from(write("case,image,split\na,scan.nii.gz,dev\n"), None) is None
+    assert split_to_learn_from(write("case,image\na,scan.nii.gz\n"), None) is None

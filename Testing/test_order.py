@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fastsam3d.errors import InputError
-from fastsam3d.order import example_at, lot_of, sample_random, share_of
+from fastsam3d.order import example_at, lot_of, sample_random, share_of, stage_seed
 
 CPU = torch.device("cpu")
 
@@ -28,6 +28,12 @@ def test_samples_draw_other_numbers_than_their_neighbours_and_the_step():
     ]
     drawn += [lot_of(seed, step) for seed in range(3) for step in range(3)]
     assert len(set(drawn)) == 36
+
+
+def test_stages_have_seeds_of_their_own_that_a_users_seed_decides():
+    seeds = [stage_seed(seed, stage) for seed in range(3) for stage in range(3)]
+    assert len({*seeds, *range(3)}) == 12
+    assert stage_seed(2, 2) == seeds[-1]
 
 
 def test_devices_share_a_step_without_gap_or_overlap():

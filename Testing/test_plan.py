@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from fastsam3d.errors import InputError
+from fastsam3d.manifest import Group, Label, read_manifest
 from fastsam3d.masks import write_mask
-from fastsam3d.plan import plan
+from fastsam3d.plan import Scan, plan
 
 
 @pytest.fixture
@@ -50,3 +52,37 @@ def test_counts_in_the_manifest_are_believed_and_missing_names_do_not_matter(man
 def test_limit_spreads_over_folders_and_images(manifest, limit, expected):
     tasks = plan(manifest, limit=limit).tasks
     assert [(task.row.case, task.label.value) for task in tasks] == expected
+
+
+def with_groups(manifest, groups, labels="1:one;2:two;3:dot"):
+    lines = manifest.read_text().splitlines()
+    rows = [f"{line},{groups}" for line in lines[1:-1]]
+    text = "\n".join([f"{lines[0]},groups", *rows])
+    manifest.write_text(text.replace("1:one;2:two;3:dot", labels))
+    return manifest
+
+
+@pytest.mark.parametrize("labels", ["1:one;2:two;3:dot", "1:one=512;2:two=300;3:dot=4", ""])
+def test_groups_are_evaluated_instead_of_labels(manifest, labels):
+    found = plan(with_groups(manifest, "1+3:both;2+3:rest;2:two", labels))
+    assert [task.row.case for task in found.tasks] == ["a1"] * 3 + ["a2"] * 3 + ["b1"] * 3
+    assert [task.label for task in found.tasks[:3]] == [
+        Group((1, 3), "both", 516),
+        Group((2, 3), "rest", 304),
+        Label(2, "two", 300),
+    ]
+    assert found.left_out == ()
+
+
+def test_groups_too_small_to_count_are_left_out_by_name(manifest):
+    found = plan(with_groups(manifest, "1+2:both;3+9:crumbs", "1:one;2:two;3:dot;9:none"))
+    assert [task.label.name for task in found.tasks] == ["both"] * 3
+    assert found.left_out[0] == ("a1", "label 3+9 (crumbs): 4 voxels")
+
+
+def test_truth_of_a_group_is_all_of_its_values_and_none_other(manifest):
+    scan = Scan(read_manifest(manifest)[0])
+    apart = [scan.truth(Label(value)).mask for value in (1, 3)]
+    np.testing.assert_array_equal(scan.truth(Group((1, 3), "both")).mask, apart[0] | apart[1])
+    with pytest.raises(InputError, match=r"a1 has no voxel of 8\+9"):
+        scan.truth(Group((8, 9), "none"))

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from fastsam3d.examples import Example
+from fastsam3d.examples import Example, Intensities
 from fastsam3d.pool import TARGETS, Pool
 
 
@@ -24,6 +26,18 @@ def test_example_comes_back_as_it_was(pool):
     assert_close(back.image, example(20).image, rtol=0, atol=0)
     assert_close(back.objects, example(20).objects, rtol=0, atol=0)
     assert back.targets == ((20,), (1, 2))
+
+
+def test_intensities_lie_beside_the_examples_that_have_them(pool):
+    image = torch.arange(128.0**3).reshape(128, 128, 128) - 1000
+    kept = Intensities.of(image, is_ct=True)
+    pool.append(replace(example(30), intensities=kept))
+    again = Pool(pool.folder)
+    assert [again[n].intensities is None for n in range(3)] == [True, True, False]
+    back = again[2].intensities
+    assert (back.unit, back.is_ct) == (kept.unit, True)
+    assert torch.equal(back.values, kept.values)
+    assert again[2].targets == ((30,), (1, 2))
 
 
 def test_reader_sees_what_a_writer_adds(pool):

@@ -84,6 +84,26 @@ def test_a_region_bounds_the_mask(prediction):
     assert not outside.any()
 
 
+class SpeckNetwork(BallNetwork):
+    """Sees a speck beside the balls, too."""
+
+    def predict(self, *asked):
+        logits, iou = super().predict(*asked)
+        logits[1:3, 1:3, 1:3] = 4
+        return logits, iou
+
+
+def test_pieces_without_a_click_are_dropped_unless_the_options_keep_them():
+    prediction = Prediction(SpeckNetwork(), np.zeros((40, 40, 40), np.int16), np.eye(4))
+    middle = Point((20.0, 20.0, 20.0), positive=True)
+    prediction.goto((middle,), Options())
+    ball = prediction.mask.copy()
+    prediction.goto((middle,), Options(keepClicked=False))
+    assert prediction.mask.sum() > ball.sum()
+    prediction.goto((middle,), Options())
+    np.testing.assert_array_equal(prediction.mask, ball)
+
+
 def test_painting_and_a_start_are_part_of_the_mask(prediction):
     mask = np.zeros(SHAPE, bool)
     mask[1:3, 1:3, 1:3] = True

@@ -165,3 +165,23 @@ def test_depths_and_grids_that_do_not_fit_are_refused():
     coarse = ModelConfig(("none",) * 3, heads=2, shortcut=True, width=16, embedding=48, stride=32)
     with pytest.raises(InputError, match="4 tokens along a side and the student 8"):
         FeatureTask(network(STUDENT), teacher(coarse))
+
+
+def test_seed_decides_the_maps_whatever_was_drawn_before():
+    wide = teacher(replace(TEACHER, width=32))
+    state = torch.random.get_rng_state()
+    first, again, other = (
+        FeatureTask(network(STUDENT), wide, seed=seed).maps.state_dict()
+        for seed in (1, 1, 2)
+        if torch.rand(seed) is not None
+    )
+    torch.random.set_rng_state(state)
+    assert_close(again, first, rtol=0, atol=0)
+    assert not torch.equal(other["0.weight"], first["0.weight"])
+
+
+def test_making_a_task_draws_nothing_from_the_common_random_numbers():
+    student, wide = network(STUDENT), teacher(replace(TEACHER, width=32))
+    before = torch.random.get_rng_state()
+    FeatureTask(student, wide)
+    assert torch.equal(torch.random.get_rng_state(), before)

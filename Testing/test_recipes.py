@@ -7,7 +7,7 @@ import pytest
 from fastsam3d.cli_distill import distill
 from fastsam3d.errors import InputError
 from fastsam3d.progressive import layers_at
-from fastsam3d.recipes import OURS, PAPER, Recipe, Setting, adapted, recipe_of
+from fastsam3d.recipes import OURS, PAPER, Recipe, Setting, adapted, fitted, recipe_of
 
 
 def test_paper_recipe_is_what_the_paper_states():
@@ -90,3 +90,15 @@ def test_the_help_of_distill_tells_how_long_the_recipes_are():
     assert f"{OURS.feature.steps} and {OURS.logits.steps} by --recipe ours" in steps
     assert f"{PAPER.feature.epochs} by --recipe paper" in epochs
     assert PAPER.feature.epochs == PAPER.logits.epochs
+
+
+def test_few_epochs_are_shortened_as_as_many_steps():
+    steps = fitted(adapted(OURS, Setting(steps=12)).logits, 96)
+    epochs = fitted(adapted(OURS, Setting(epochs=2)).logits, 96)
+    assert epochs.last_step(96) == steps.last_step(96) == 12
+    for short in (steps, epochs):
+        assert (short.warm_up, short.average) == (1, pytest.approx(1 / 6))
+    assert fitted(OURS.logits, 96) == OURS.logits
+    assert fitted(PAPER.logits, 96) == PAPER.logits
+    seconds = replace(OURS.logits, steps=None, seconds=9)
+    assert fitted(seconds, 96) == seconds

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from fastsam3d.errors import InputError
 from fastsam3d.images import Volume
-from fastsam3d.samegrid import grid_text, same_grid
+from fastsam3d.samegrid import check_on_grid, grid_text, same_grid
 
 OBLIQUE = np.array([[0, -1.4, 0.3, 10], [1, 0.2, 0, -20], [0, 0.1, 2, 5], [0, 0, 0, 1.0]])
 
@@ -32,3 +33,9 @@ def test_another_shape_is_another_grid():
 def test_a_grid_is_told_with_its_size_and_place():
     text = grid_text(volume(np.array([[-2, 0, 0, 9], [0, 1, 0, 0], [0, 0, 3, -1], [0, 0, 0, 1.0]])))
     assert text == "6 x 5 x 4 voxels of 2 x 1 x 3 mm from 9.0,0.0,-1.0 to -1.0,4.0,8.0"
+
+
+def test_labels_elsewhere_are_refused_with_both_grids():
+    check_on_grid(volume(), volume())
+    with pytest.raises(InputError, match=r"6 x 5 x 4 .* not on the grid .*7 x 5 x 4 .*; resample"):
+        check_on_grid(volume(), volume(shape=(4, 5, 7)))

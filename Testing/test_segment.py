@@ -1,4 +1,6 @@
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,6 +104,39 @@ def test_options_reach_the_session(volume):
     assert sessions[0].spacing_mm == 0.7
     assert sessions[0].region == region
     assert sessions[0].postprocessing.fill_holes
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_mask_to_start_from_is_tidied_by_its_points_only_where_asked_for(volume, keep):
+    sessions, start = [], np.zeros((4, 5, 10), np.uint8)
+    start[:, :, 0] = 1
+
+    def open_session(*volume):
+        sessions.append(HalfSession(*volume))
+        return sessions[0]
+
+    asked = Options(postprocessing=Postprocessing(keep_clicked=keep, smooth_voxels=1.0))
+    options = replace(asked, start_kji=start)
+    segment_targets(open_session, volume, [target("one", 6)], options)
+    assert sessions[0].postprocessing == Postprocessing(keep_clicked=keep)
+    assert options.of_whole() == Postprocessing(keep_clicked=False, smooth_voxels=1.0)
+    assert replace(options, keep_start=False).of_whole() == asked.postprocessing
+
+
+def test_a_session_goes_its_own_way_without_options(volume):
+    session = HalfSession(volume.array_kji, volume.ijk_to_ras)
+    session.postprocessing = Postprocessing(fill_holes=True)
+    Options().apply(session)
+    assert session.postprocessing == Postprocessing(fill_holes=True)
+
+
+def test_an_engine_hands_its_postprocessing_on(volume, monkeypatch):
+    network = SimpleNamespace(device="cpu", ct_clamp=False)
+    monkeypatch.setattr("fastsam3d.model.load_model", lambda *_, **__: network)
+    for chosen in (Postprocessing(), Postprocessing(keep_clicked=False)):
+        engine = Engine(postprocessing=chosen)
+        session = engine.run(lambda opened: opened(volume.array_kji, volume.ijk_to_ras))
+        assert session.postprocessing == chosen
 
 
 def test_other_errors_are_not_taken_for_a_full_memory(volume):

@@ -9,7 +9,6 @@ import blocks
 from blocks import BLOCK
 from fastsam3d.errors import InputError
 from fastsam3d.geometry import box_shape
-from fastsam3d.postprocess import Postprocessing
 from fastsam3d.session import Session
 from standins import BrightNetwork, volume_with
 
@@ -150,21 +149,6 @@ def test_reset_forgets_the_clicks_but_not_the_embeddings(session, network):
     assert session.clicks == ()
     session.click((20, 18, 20))
     assert network.encoded == encoded
-
-
-@pytest.mark.parametrize("only", [False, True])
-def test_only_the_clicked_part_is_kept_when_asked_for(network, only):
-    network.predict = lambda bright, *_: (np.where(bright > 0.5, 4, -4).astype(np.float32), 0.9)
-    session = Session(
-        network,
-        volume_with(BLOCK, np.s_[5:10, 5:10, 5:10]),
-        np.eye(4),
-        spacing_mm=1.5,
-        postprocessing=Postprocessing(keep_clicked=only),
-    )
-    session.click((20, 18, 20), space="ijk")
-    assert session.mask[20, 18, 20]
-    assert session.mask[7, 7, 7] == (not only)
 
 
 @pytest.mark.parametrize("point", [(99, 0, 0), (0, 0, float("nan")), (1, 2), "abc"])

@@ -33,10 +33,12 @@ def test_smoothing_changes_the_mask_of_the_clicks_that_are_there(clicking, panel
 
 @pytest.mark.parametrize(("box", "option"), [("keepBox", "keepClicked"), ("fillBox", "fillHoles")])
 def test_a_box_that_is_ticked_is_an_option_of_the_next_clicks(panel, box, option):
+    before = getattr(panel.logic.options, option)
+    assert getattr(panel.ui, box).checked == before == (box == "keepBox")
     getattr(panel.ui, box).click()
-    assert getattr(panel.logic.options, option)
+    assert getattr(panel.logic.options, option) != before
     getattr(panel.ui, box).click()
-    assert not getattr(panel.logic.options, option)
+    assert getattr(panel.logic.options, option) == before
 
 
 def test_other_segments_stay_as_they_are_unless_one_says_otherwise(clicking, panel):
@@ -138,8 +140,8 @@ def test_a_saved_scene_opens_where_it_was(clicking, panel, scene, application, t
     logic = panel.logic
     assert logic.volumeNode is slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")[0]
     assert logic.segmentId == segment
-    assert panel.ui.keepBox.checked
-    assert logic.options.keepClicked
+    assert not panel.ui.keepBox.checked
+    assert not logic.options.keepClicked
     np.testing.assert_array_equal(mask_of(panel), mask)
     clicking(FAR)
     assert signs(panel) == [True, False, True]

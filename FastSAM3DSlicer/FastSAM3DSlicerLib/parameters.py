@@ -66,7 +66,7 @@ class Parameters:
     segmentation = Node()
     region = Node()
     segmentId = Value("", str)
-    keepClicked = Value(default=False, read=_bool)
+    keepClicked = Value(default=True, read=_bool)
     fillHoles = Value(default=False, read=_bool)
     smoothVoxels = Value(0.0, float)
     preset = Value("fastsam3d-default", _filled)

@@ -38,13 +38,13 @@ class Options:
 
     Attributes:
         region: voxels beyond it stay as they are; None for the whole volume.
-        keepClicked: keep only the parts that hold an included point.
+        keepClicked: keep only the pieces that hold an included point; all if none does.
         fillHoles: fill cavities.
         smoothVoxels: standard deviation of a Gaussian that rounds the surface; 0 for none.
     """
 
     region: Box | None = None
-    keepClicked: bool = False
+    keepClicked: bool = True
     fillHoles: bool = False
     smoothVoxels: float = 0.0
 

@@ -51,7 +51,7 @@ def network(monkeypatch):
     """Put the fake in the place of the network; returns the devices asked for."""
     asked = []
 
-    def open_network(preset, checkpoint, device, *, ct_clamp):
+    def open_network(preset, checkpoint, device, *, ct_clamp, postprocessing):
         asked.append(device)
         return lambda *volume: Session(SimilarNetwork(), *volume), "cpu"
 

@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 import fastsam3d
-from fastsam3d import classical
+from fastsam3d import classical, commands
 from fastsam3d.phantom import make_phantom
 
 LENGTHS = {
@@ -64,6 +64,18 @@ def test_the_demonstration_shows_a_dice_for_each_click_and_makes_a_picture(run, 
     assert out.count("on it") + out.count("beside it") == 1
     assert "Dice 0." in out
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("options", "keep"), [([], True), (["--no-largest"], False)])
+def test_the_pieces_that_were_clicked_are_kept_by_demo_and_batch(
+    run, tmp_path, monkeypatch, options, keep
+):
+    engines = []
+    for command in ("demo", "batch"):
+        monkeypatch.setattr(commands, command, lambda *asked: engines.append(asked[-1]) or True)
+    assert run("demo", *options)[0] == 0
+    assert run("batch", tmp_path / "manifest.csv", "-o", tmp_path, *options)[0] == 0
+    assert [engine.postprocessing.keep_clicked for engine in engines] == [keep, keep]
 
 
 def test_the_demonstration_refuses_an_organ_that_is_not_there(

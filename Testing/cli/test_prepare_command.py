@@ -1,3 +1,5 @@
+import pytest
+
 import trees
 
 
@@ -26,3 +28,23 @@ def test_a_folder_of_no_layout_is_refused_in_a_sentence(run, assert_refused, tmp
     before = sorted(tmp_path.iterdir())
     result = run("prepare", tmp_path, tmp_path / "out")
     assert_refused(result, tmp_path, before, "none of the layouts")
+
+
+def test_labels_of_brats_by_themselves_are_an_option(run, tmp_path):
+    source = trees.brats(tmp_path / "brats", patients=(2,))
+    out = tmp_path / "out"
+    code, _, _ = run("prepare", source, out, "--no-groups", "--channel", "t1", "--workers", "0")
+    assert code == 0
+    assert "groups" not in (out / "manifest.csv").read_text()
+    again = run("prepare", source, out, "--channel", "t1", "--workers", "0")
+    assert again[0] == 2
+    assert "was prepared otherwise (groups False)" in again[2]
+
+
+@pytest.mark.parametrize("command", ["train", "distill"])
+@pytest.mark.parametrize("seed", ["1" * 23, "4294967296", "-1"])
+def test_a_seed_out_of_reach_is_refused_in_a_sentence(run, assert_refused, tmp_path, command, seed):
+    others = ["-o"] if command == "train" else []
+    manifest, out = tmp_path / "manifest.csv", tmp_path / "out"
+    result = run(command, manifest, *others, out, "--seed", seed)
+    assert_refused(result, tmp_path, [], f"Got the seed {seed}; give a whole number from 0 to 4294")

@@ -88,7 +88,7 @@ def test_a_full_device_is_left_for_the_cpu_and_that_is_said(
         def embed_patch(self, patch):
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    def open_network(preset, checkpoint, device, *, ct_clamp):
+    def open_network(preset, checkpoint, device, *, ct_clamp, postprocessing):
         full = device != "cpu"
         network = FullNetwork() if full else similar_network()
         return lambda *volume: Session(network, *volume), "cuda:0" if full else "cpu"

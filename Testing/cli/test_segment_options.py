@@ -82,16 +82,18 @@ def segmented(run, bright, organ, tmp_path):
     return segmented
 
 
-def test_without_options_the_answer_of_the_network_is_kept(segmented):
-    mask = segmented()
+def test_all_of_the_answer_is_kept_where_that_is_asked_for(segmented):
+    mask = segmented("--no-largest")
     assert ndimage.label(mask)[1] == 2
     assert not mask[20, 20, 20]
 
 
-def test_only_the_pieces_with_a_point_on_the_object_are_kept(segmented):
-    mask = segmented("--largest")
+@pytest.mark.parametrize("options", [[], ["--largest"]])
+def test_only_the_pieces_with_a_point_on_the_object_are_kept(segmented, options):
+    mask = segmented(*options)
     assert ndimage.label(mask)[1] == 1
     assert mask[20, 20, 28]
+    assert not mask[20, 20, 20]
 
 
 def test_cavities_are_filled(segmented):
@@ -202,7 +204,7 @@ def test_no_points_are_refused_though_there_is_a_mask(
 
 @pytest.mark.parametrize("name", ["map.nii.gz", "map.nrrd"])
 def test_the_map_says_how_likely_each_voxel_is(segmented, organ, tmp_path, name):
-    mask = segmented("--uncertainty-map", tmp_path / name)
+    mask = segmented("--no-largest", "--uncertainty-map", tmp_path / name)
     likely = read_volume(tmp_path / name)
     np.testing.assert_allclose(likely.ijk_to_ras, read_volume(organ).ijk_to_ras, atol=1e-5)
     assert likely.array_kji.dtype == np.float32

@@ -194,6 +194,17 @@ def test_what_is_asked_for_tidies_all_of_the_mask_though_the_point_agrees(
     assert "agree" not in " ".join(summary["notes"])
 
 
+def test_pieces_without_a_point_stay_in_a_mask_to_start_from_unless_asked_for(
+    go_on, image, tmp_path
+):
+    slabs = np.zeros(SHAPE, np.uint8)
+    slabs[:, 2:6], slabs[:, 20:24] = 1, 1
+    write_mask(tmp_path / "slabs.nrrd", slabs, read_volume(image).ijk_to_ras)
+    for options in ([], ["--no-largest"]):
+        _, mask = go_on(tmp_path / "slabs.nrrd", [("liver", 1)], *options)
+        np.testing.assert_array_equal(mask, slabs)
+
+
 def test_beyond_the_region_nothing_is_tidied(go_on, image, tmp_path):
     ragged = np.zeros(SHAPE, np.uint8)
     ragged[2:20, 2:12, 2:30], ragged[10, 20, 20], ragged[10, 36, 20] = 1, 1, 1

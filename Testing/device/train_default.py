@@ -15,13 +15,14 @@ from pieces import INDEX, State, load_state, save_state
 from regions import separate_on_device, supervoxels_on_device
 from volumes import read_pack
 
+from fastsam3d.augmentation import make_batch
 from fastsam3d.config import CompactConfig
 from fastsam3d.console import aside
 from fastsam3d.curve import Record, open_log
 from fastsam3d.data import Sources
 from fastsam3d.examples import Example
 from fastsam3d.inputs import pick_device
-from fastsam3d.lesson import click_loss, make_batch
+from fastsam3d.lesson import click_loss
 from fastsam3d.model import CompactNetwork
 from fastsam3d.packing import save_weights
 from fastsam3d.synthetic import Random

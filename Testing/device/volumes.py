@@ -1,11 +1,12 @@
 """The training volumes as one small file: read where there is no room or no reader for the rest.
 
-An archive of NumPy arrays, four a volume: `NNN.image` or `NNN.hounsfield`, `NNN.labels` (either may
-be missing), `NNN.ijk_to_ras` and `NNN.folder`. All voxels are bytes.
+An archive of NumPy arrays, five a volume: `NNN.image` or `NNN.hounsfield`, `NNN.labels` (either may
+be missing), `NNN.groups` (such as 1+2;2), `NNN.ijk_to_ras` and `NNN.folder`. All voxels are bytes.
 """
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fastsam3d.data import TrainingVolume
+from fastsam3d.overlap import Values
 
 LEVELS_HU = np.concatenate(
     [np.linspace(-1024, -200, 42)[:-1], np.linspace(-200, 300, 126), np.linspace(300, 3071, 90)[1:]]
@@ -26,8 +28,10 @@ def shrink(volume: TrainingVolume, finest_mm: float) -> TrainingVolume:
     cropped = _cropped(volume)
     coarse = _coarser(cropped, finest_mm)
     image = None if coarse.image is None else _in_few_bits(coarse.image)
-    labels = None if coarse.labels is None else _in_a_byte(coarse.labels)
-    return TrainingVolume(image, labels, coarse.ijk_to_ras, coarse.folder)
+    if coarse.labels is None:
+        return replace(coarse, image=image)
+    labels, groups = _in_a_byte(coarse.labels, coarse.groups)
+    return replace(coarse, image=image, labels=labels, groups=groups)
 
 
 def write_pack(path: Path, volumes: Iterable[TrainingVolume]) -> int:
@@ -59,11 +63,14 @@ def _volume(arrays: dict[str, np.ndarray], number: str) -> TrainingVolume:
         None if labels is None else torch.from_numpy(labels),
         torch.from_numpy(arrays[f"{number}.ijk_to_ras"]),
         str(arrays[f"{number}.folder"]),
+        _groups(str(arrays.get(f"{number}.groups", ""))),
     )
 
 
 def _arrays(volume: TrainingVolume) -> dict[str, np.ndarray]:
     arrays = {"ijk_to_ras": volume.ijk_to_ras.numpy(), "folder": np.array(volume.folder)}
+    if volume.groups:
+        arrays["groups"] = np.array(";".join("+".join(map(str, group)) for group in volume.groups))
     if volume.labels is not None:
         arrays["labels"] = volume.labels.numpy()
     if volume.image is not None and volume.image.dtype == torch.int16:
@@ -71,6 +78,10 @@ def _arrays(volume: TrainingVolume) -> dict[str, np.ndarray]:
     elif volume.image is not None:
         arrays["image"] = volume.image.numpy()
     return arrays
+
+
+def _groups(text: str) -> tuple[Values, ...]:
+    return tuple(tuple(map(int, group.split("+"))) for group in text.split(";") if group)
 
 
 def _nearest_level(values_hu: np.ndarray) -> np.ndarray:
@@ -93,7 +104,7 @@ def _cropped(volume: TrainingVolume, margin: int = 2) -> TrainingVolume:
     image, labels = (
         None if values is None else values[tuple(box)] for values in (volume.image, volume.labels)
     )
-    return TrainingVolume(image, labels, matrix, volume.folder)
+    return replace(volume, image=image, labels=labels, ijk_to_ras=matrix)
 
 
 def _there(volume: TrainingVolume) -> Tensor:
@@ -122,7 +133,7 @@ def _coarser(volume: TrainingVolume, finest_mm: float) -> TrainingVolume:
         image = F.interpolate(image.float()[None, None], size=target, mode="area")[0, 0]
     if labels is not None:
         labels = F.interpolate(labels.float()[None, None], size=target, mode="nearest-exact")[0, 0]
-    return TrainingVolume(image, labels, matrix, volume.folder)
+    return replace(volume, image=image, labels=labels, ijk_to_ras=matrix)
 
 
 def _in_few_bits(image: Tensor) -> Tensor:
@@ -134,11 +145,19 @@ def _in_few_bits(image: Tensor) -> Tensor:
     return scaled.clamp(0, 255).round().byte()
 
 
-def _in_a_byte(labels: Tensor) -> Tensor:
-    """Number labels from 1, as only their places matter."""
+def _in_a_byte(labels: Tensor, groups: Sequence[Values]) -> tuple[Tensor, tuple[Values, ...]]:
+    """Number labels from 1, and groups alike, as only their places matter.
+
+    If no group has any voxel, no label is left: without groups each would be an object.
+    """
     values, places = torch.unique(labels.long().clamp(min=0), return_inverse=True)
     first = int(values[0] == 0)
     if len(values) > 255 + first:
         raise ValueError(f"Got {len(values)} labels in a volume; expected 255 at most.")
+    number_of = {value: n for n, value in enumerate(values[first:].tolist(), 1)}
+    held = (tuple(number_of[value] for value in group if value in number_of) for group in groups)
+    kept = tuple(group for group in held if group)
     numbers: Tensor = places + 1 - first
-    return numbers.byte()
+    if groups and not kept:
+        numbers = torch.zeros_like(numbers)
+    return numbers.byte(), kept

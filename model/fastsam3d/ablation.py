@@ -21,9 +21,11 @@ from .folders import make_folder
 from .gather import Gathered, Wanted, gather
 from .inputs import pick_device
 from .limit import Limit, OutOfTime
+from .lock import locked
 from .recipes import PAPER, Recipe, Setting, adapted, recipe_of
 from .teacher import Teacher, load_teacher
 from .trial import dice_of_each, feature_distance, ready
+from .whole import write_text
 
 PLAN, RUNS = "ablation-plan.json", "runs"
 
@@ -84,6 +86,11 @@ def run(asked: Ablation) -> Path:
     for arm in ARMS:
         new_student(asked.student, teacher, asked.recipe_for(arm, 0))
     make_folder(asked.folder / RUNS)
+    with locked(asked.folder):
+        return _run(asked, teacher, limit)
+
+
+def _run(asked: Ablation, teacher: Teacher, limit: Limit) -> Path:
     about = _described(asked, teacher)
     claim(asked.folder / PLAN, about, "ablation")
     examples = gather(_wanted(asked, teacher))
@@ -98,7 +105,8 @@ def run(asked: Ablation) -> Path:
                 raise OutOfTime
             taught += 1
             aside.print(f"{ARMS[arm]}, seed {seed}: {len(done) + 1} of {len(students)}")
-            _write(path, _student(asked, arm, seed, teacher, examples, limit))
+            made = _student(asked, arm, seed, teacher, examples, limit)
+            write_text(path, json.dumps(asdict(made)) + "\n")
         done.append(_read(path))
         if is_new or len(done) == len(students):
             table = write_report(asked.folder, done, about, examples)
@@ -127,12 +135,6 @@ def _student(
     for checkpoint in folder.glob("*.ckpt"):
         checkpoint.unlink()
     return Done(arm, seed, tuple(tuple(dice) for dice in scores), distance, seconds)
-
-
-def _write(path: Path, done: Done) -> None:
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(json.dumps(asdict(done)) + "\n", encoding="utf-8")
-    scratch.replace(path)
 
 
 def _read(path: Path) -> Done:

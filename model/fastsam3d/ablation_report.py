@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .cost import machine
-from .curve import read_log, smoothed
-from .document import Block, Heading, Picture, Table, Text, write_both
+from .curve import read_log, smoothed, write_figure
+from .document import Block, Heading, Picture, Table, Text, called, write_both
 from .gather import Gathered
+from .heldout import units_of
 from .stats import BETTER_BELOW, Comparison, Patients, paired_wilcoxon
 from .trial import CLICKS, SHOWN
+from .whole import write_text
 
 NAME = "ablation"
 ARMS = {
@@ -64,13 +66,16 @@ def write_report(
     folder: Path, done: Sequence[Done], about: Mapping[str, object], examples: Gathered
 ) -> Path:
     """Write ablation.md, .html, .csv, .json and .png of the students so far; return the first."""
+    about = {**about, "source": called(str(about["source"]))}
     picture = folder / f"{NAME}.png"
     draw(picture, done, folder / "runs")
-    tests = list(_tests(done))
+    units = units_of(examples.held_out)
+    tests = list(_tests(done, units.patients))
     texts = {f"{NAME}.csv": as_csv(done), f"{NAME}.json": _as_json(done, about, tests)}
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
-    return write_both(folder, NAME, _blocks(done, about, examples, picture, tests))[0]
+        write_text(folder / name, text)
+    sentences = [_sentence(test, units.called) for test in tests if test.clicks is None]
+    return write_both(folder, NAME, _blocks(done, about, examples, picture, tests, sentences))[0]
 
 
 def as_csv(done: Sequence[Done]) -> str:
@@ -102,6 +107,7 @@ def _blocks(
     examples: Gathered,
     picture: Path,
     tests: Sequence[_Test],
+    sentences: Sequence[str],
 ) -> list[Block]:
     seeds = {arm: len(own) for arm, own in _by_arm(done).items()}
     blocks: list[Block] = [
@@ -118,7 +124,7 @@ def _blocks(
     ]
     if tests:
         blocks += [Heading("Paired tests"), _differences(tests)]
-        blocks += [Text(_sentence(test)) for test in tests if test.clicks is None]
+        blocks += [Text(sentence) for sentence in sentences]
     return [
         *blocks,
         Picture(picture, "Dice by clicks, and IoU while learning"),
@@ -166,16 +172,15 @@ def _spread(values: Sequence[float] | NDArray[np.float64], digits: int) -> str:
     return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
-def _tests(done: Sequence[Done]) -> Iterator[_Test]:
-    """Compare each two kinds over examples, at each number of clicks and, None, over all shown."""
+def _tests(done: Sequence[Done], patients: Patients) -> Iterator[_Test]:
+    """Compare each two kinds over patients, at each number of clicks and, None, over all shown."""
     dice = {arm: _dice(own).mean(0) for arm, own in _by_arm(done).items()}
     shown = [n - 1 for n in SHOWN]
     for first, second in combinations(dice, 2):
-        each = Patients.of([("", str(n)) for n in range(len(dice[first]))])
         for clicks in (*SHOWN, None):
             chosen = shown if clicks is None else [clicks - 1]
             ours, theirs = (dice[arm][:, chosen].mean(1) for arm in (first, second))
-            yield _Test(first, second, clicks, paired_wilcoxon(ours, theirs, each))
+            yield _Test(first, second, clicks, paired_wilcoxon(ours, theirs, patients))
 
 
 def _differences(tests: Sequence[_Test]) -> Table:
@@ -189,10 +194,10 @@ def _differences(tests: Sequence[_Test]) -> Table:
     return Table(["Dice", *clicks, "their mean"], rows)
 
 
-def _sentence(test: _Test) -> str:
+def _sentence(test: _Test, called: str) -> str:
     first, second, found = ARMS[test.first], ARMS[test.second], test.found
     better, worse = (first, second) if found.difference > 0 else (second, first)
-    over = f"Wilcoxon over {found.patients} examples, each the mean over seeds"
+    over = f"Wilcoxon over {found.patients} {called}, each the mean over seeds"
     if found.p >= BETTER_BELOW:
         return (
             f"No difference is shown between {first} and {second}: "
@@ -223,7 +228,7 @@ def draw(path: Path, done: Sequence[Done], runs: Path) -> None:
     left.set_xticks(range(1, CLICKS + 1))
     left.legend(fontsize="small")
     right.set(xlabel="step of both stages", ylabel="IoU", title="While learning masks, each seed")
-    figure.savefig(path, dpi=120)
+    write_figure(path, figure)
 
 
 def _draw_learning(axes: Axes, folder: Path, colour: str) -> None:

@@ -1,19 +1,24 @@
 """Which rows of a manifest are kept apart from learning, by patient, and patches of them."""
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
 from .data import Sources, TrainingVolume, read_training_volume
 from .examples import Example
-from .manifest import Row
+from .manifest import Row, groups_text, labels_text
 from .synthetic import Random
+from .whole import write_text
 
 VALIDATION = "val"
-_SHARE = 0.1
+_PATIENTS = 0.1
+"""The share of a folder's patients that is kept apart."""
+
 _FEW = 5
 """A folder of fewer patients keeps none apart, unless no folder has more."""
 
@@ -21,7 +26,17 @@ _TRIES = 20
 _APART = 5
 """Told apart from the random numbers of the examples that are learnt from."""
 
-_COLUMNS = ("case", "patient", "image", "label", "modality", "split")
+_COLUMNS = ("case", "patient", "image", "label", "modality", "split", "labels_voxels", "groups")
+
+
+@dataclass(frozen=True)
+class OfPatient(Example):
+    """An example that tells whose it is.
+
+    patient: the row's folder and its patient.
+    """
+
+    patient: tuple[str, str]
 
 
 def parted(rows: Sequence[Row], split: str | None = None) -> tuple[list[Row], list[Row]]:
@@ -45,18 +60,22 @@ def parted(rows: Sequence[Row], split: str | None = None) -> tuple[list[Row], li
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as a manifest of their own, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.part")
-    with scratch.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(_COLUMNS)
-        for row in rows:
-            image, label = (each and each.absolute() for each in (row.image, row.label))
-            table.writerow([row.case, row.patient, image, label, row.modality, row.split])
-    scratch.replace(path)
+    """Write rows as a manifest of their own, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(_COLUMNS)
+    for row in rows:
+        image, label = (each and each.absolute() for each in (row.image, row.label))
+        about = (row.case, row.patient, image, label, row.modality, row.split)
+        table.writerow([*about, labels_text(row.labels), groups_text(row.groups)])
+    write_text(path, text.getvalue())
 
 
-def patches(rows: Sequence[Row], seed: int, spacing_mm: float | None) -> Iterator[Example]:
+def patches(rows: Sequence[Row], seed: int, spacing_mm: float | None) -> Iterator[OfPatient]:
     """Cut labelled patches, one a volume, over and over; the same with the same seed.
 
     It ends only if no volume yields anything.
@@ -74,7 +93,14 @@ def patches(rows: Sequence[Row], seed: int, spacing_mm: float | None) -> Iterato
             example = _cut(read_training_volume(row), random, spacing_mm)
             if example is not None:
                 found += 1
-                yield example
+                whose = (row.folder, row.patient)
+                yield OfPatient(
+                    example.image,
+                    example.objects,
+                    example.targets,
+                    whose,
+                    intensities=example.intensities,
+                )
         if not found:
             return
 
@@ -115,7 +141,7 @@ def _some_patients(rows: Sequence[Row]) -> list[Row]:
 def _a_share(patients: set[str]) -> list[str]:
     if len(patients) < _FEW:
         return []
-    return sorted(patients, key=_hash)[: max(1, round(_SHARE * len(patients)))]
+    return sorted(patients, key=_hash)[: max(1, round(_PATIENTS * len(patients)))]
 
 
 def _hash(name: str) -> str:

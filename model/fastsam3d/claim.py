@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .devices import is_first
 from .errors import InputError
+from .whole import write_text
 
 
 def claim(note: Path, asked: dict[str, object], what: str) -> None:
@@ -16,14 +17,14 @@ def claim(note: Path, asked: dict[str, object], what: str) -> None:
         what: a word for it.
 
     Raises:
-        InputError: the note is of another, or damaged.
+        InputError: the note is of another, or damaged, or cannot be written.
     """
     text = json.dumps(asked, indent=1) + "\n"
     if not is_first() or (note.exists() and note.read_text() == text):
         return
     if note.exists():
         raise InputError(f"{note.parent} holds {_other(note, text, what)}; choose another folder.")
-    note.write_text(text)
+    write_text(note, text)
 
 
 def _other(note: Path, text: str, what: str) -> str:

@@ -33,9 +33,11 @@ class ClassicalTool:
 
     name: str
 
-    def start(self, volume_kji: NDArray[Any], ijk_to_ras: NDArray[np.float64]) -> None:
-        """Begin with an object of a volume, without clicks."""
-        self._volume, self._ijk_to_ras = volume_kji, ijk_to_ras
+    def start(
+        self, volume_kji: NDArray[Any], ijk_to_ras: NDArray[np.float64], *, whole: bool = False
+    ) -> None:
+        """Begin with an object of a volume, without clicks; whole: to see all of it at once."""
+        self._volume, self._ijk_to_ras, self._whole = volume_kji, ijk_to_ras, whole
         self._clicks: list[Click] = []
         self._box: Box | None = None
 
@@ -51,6 +53,9 @@ class ClassicalTool:
         return mask
 
     def _widened(self, voxel_kji: Voxel) -> Box:
+        if self._whole:
+            k, j, i = (slice(0, length) for length in self._volume.shape)
+            return k, j, i
         right, anterior, superior = kji_to_ras([voxel_kji], self._ijk_to_ras)[0].tolist()
         cube = Patch((right, anterior, superior)).box_in(self._volume.shape, self._ijk_to_ras)
         k, j, i = (

@@ -45,7 +45,7 @@ def distill(
         int, typer.Option(min=1, help="How many examples to prepare ahead.")
     ] = 2000,
     split: Annotated[
-        str | None, typer.Option(help="Take only the rows of this split; of a dataset, train.")
+        str | None, typer.Option(help="Take only the rows of this split; train, if there is one.")
     ] = None,
     features: Annotated[
         str,
@@ -129,7 +129,7 @@ def distill_ablation(
     examples: Annotated[int, typer.Option(min=1, help="How many examples to prepare ahead.")] = 400,
     held_out: Annotated[int, typer.Option(min=1, help=_HELD_OUT)] = 24,
     split: Annotated[
-        str | None, typer.Option(help="Take only the rows of this split; of a dataset, train.")
+        str | None, typer.Option(help="Take only the rows of this split; train, if there is one.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="How many processes prepare.")] = 1,
     batch_size: Annotated[

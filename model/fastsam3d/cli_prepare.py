@@ -21,6 +21,10 @@ def prepare(
     channel: Annotated[
         str | None, typer.Option(help="The one channel to take, by number or name; else all.")
     ] = None,
+    groups: Annotated[
+        bool,
+        typer.Option(help="BraTS: the challenge's regions as objects, or each label by itself."),
+    ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Processes; each holds a scan.")] = 1,
     verify: Annotated[
         bool, typer.Option("--verify", help="Only compare what is there with its hashes.")
@@ -38,4 +42,4 @@ def prepare(
     if verify:
         raise typer.Exit(0 if run_verify(output) else 1)
     resampling = Resampling(spacing, interpolation)
-    run(Request(source, output, layout, channel, splits, resampling, workers))
+    run(Request(source, output, layout, channel, splits, resampling, workers, groups))

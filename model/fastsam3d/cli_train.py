@@ -25,11 +25,19 @@ def train(
     seconds: Annotated[
         float | None, typer.Option(help="How long to train; or give --steps.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Take only the rows of this split.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Take only the rows of this split; train, if there is one.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="How many processes prepare examples.")] = 1,
     batch_size: Annotated[
         int, typer.Option(min=1, help="How many patches each device takes a step.")
     ] = 1,
+    patch_size: Annotated[
+        int,
+        typer.Option(
+            help="128, or 64: half the resolution, several times as fast, to start from at 128."
+        ),
+    ] = 128,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many GPUs.")] = 1,
     precision: Precision = "auto",
@@ -50,7 +58,14 @@ def train(
     from .train import TrainConfig
 
     config = TrainConfig(
-        seconds, steps, batch_size, device=device, devices=devices, precision=precision, seed=seed
+        seconds,
+        steps,
+        batch_size,
+        patch_size=patch_size,
+        device=device,
+        devices=devices,
+        precision=precision,
+        seed=seed,
     )
     learn.run(
         learn.Course(

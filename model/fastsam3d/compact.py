@@ -19,6 +19,9 @@ from .layers import ChannelNorm
 LEVELS = 16
 """Soft bins of brightness."""
 
+STRIDE, TOKEN = 4, 16
+"""Voxels along a side of a cell of the finest features, and of a token."""
+
 HINTS = 12 + 8
 """Channels of the maps of the clicks and of the previous mask, on the stride-4 grid."""
 
@@ -27,7 +30,7 @@ class CompactEmbedding(NamedTuple):
     """What a patch leaves behind for its clicks: features at strides 16, 8 and 4.
 
     tokens: (B, 192, 8, 8, 8); middle: (B, 64, 16, 16, 16); fine: (B, 32, 32, 32, 32);
-    brightness: (B, 1, 32, 32, 32), the mean of a cell's voxels.
+    brightness: (B, 1, 32, 32, 32), the mean of a cell's voxels. Of a smaller patch, fewer cells.
     """
 
     tokens: Tensor
@@ -58,14 +61,14 @@ class CompactEncoder(nn.Module):
     def __init__(self, config: CompactConfig):
         super().__init__()
         width, c8, c4 = config.width, config.middle, config.fine
-        self.patch_embed = PatchEmbed(width, 16)
-        self.stem = nn.Conv3d(1, c4, 4, 4)
+        self.patch_embed = PatchEmbed(width, TOKEN)
+        self.stem = nn.Conv3d(1, c4, STRIDE, STRIDE)
         self.levels = nn.Conv3d(LEVELS, c4, 1, bias=False)
         self.fine_in = ConvBlock(c4, config.slope)
         self.to_middle = nn.Conv3d(c4, c8, 2, 2)
         self.middle_in = ConvBlock(c8, config.slope)
         self.to_tokens = nn.Conv3d(c8, width, 2, 2)
-        self.pos_embed = nn.Parameter(torch.empty(1, 8, 8, 8, width))
+        self.pos_embed = nn.Parameter(torch.empty(1, *(config.patch_size // TOKEN,) * 3, width))
         nn.init.normal_(self.pos_embed, std=0.02)
         self.blocks = nn.Sequential(*(_block(config, layer) for layer in range(config.depth)))
         self.neck = neck(width, config.embedding)
@@ -75,15 +78,26 @@ class CompactEncoder(nn.Module):
         self.fine_out = nn.Sequential(ConvBlock(c4, config.slope), ChannelNorm(c4))
 
     def forward(self, image: Tensor) -> CompactEmbedding:
-        """Encode (B, 1, 128, 128, 128) normalised patches."""
-        brightness = F.avg_pool3d(image, 4)
+        """Encode (B, 1, 128, 128, 128) normalised patches, or smaller ones of whole tokens.
+
+        A smaller patch is read as the same field of view, seen more coarsely.
+        """
+        brightness = F.avg_pool3d(image, STRIDE)
         fine = self.fine_in(self.stem(image) + self.levels(_soft_bins(brightness)))
         middle = self.middle_in(self.to_middle(fine))
         tokens = self.patch_embed(image) + self.to_tokens(middle).movedim(1, -1)
-        embedding = self.neck(self.blocks(tokens + self.pos_embed).movedim(-1, 1))
+        place = _spread(self.pos_embed, tokens.shape[1])
+        embedding = self.neck(self.blocks(tokens + place).movedim(-1, 1))
         middle = self.middle_out(middle + self.up_middle(embedding))
         fine = self.fine_out(fine + self.up_fine(middle))
         return CompactEmbedding(embedding, middle, fine, brightness)
+
+
+def _spread(positions: Tensor, cells: int) -> Tensor:
+    """Bring (1, g, g, g, C) embeddings of positions to a grid of other cells, if it is another."""
+    if positions.shape[1] == cells:
+        return positions
+    return F.interpolate(positions.movedim(-1, 1), size=(cells,) * 3, mode="area").movedim(1, -1)
 
 
 def _soft_bins(brightness: Tensor) -> Tensor:
@@ -102,9 +116,9 @@ class ClickEncoder(nn.Module):
     """Turns clicks into tokens and into maps on the stride-4 grid."""
 
     SIGMAS = (4.0, 14.0)
-    """Widths of the Gaussian maps, in patch voxels."""
+    """Widths of the Gaussian maps, in voxels of a whole patch."""
     REACH = 28.0
-    """Width of the Gaussian within which brightness is compared."""
+    """Width of the Gaussian within which brightness is compared, likewise."""
     CONTRASTS = (0.1, 0.4)
     """How like in brightness a cell is, in standard deviations of the patch."""
 
@@ -117,15 +131,14 @@ class ClickEncoder(nn.Module):
         self.appearance = nn.Linear(config.fine, config.embedding)
         self.register_buffer("frequencies", torch.randn(3, config.embedding // 2))
 
-    def position(self, points: Tensor) -> Tensor:
-        """Encode (..., 3) patch voxels as (..., C) sines and cosines."""
-        angles = (2 * (points + 0.5) / self.patch_size - 1) @ self.frequencies * (2 * math.pi)
+    def position(self, places: Tensor) -> Tensor:
+        """Encode (..., 3) places, from 0 to 1 along a side, as (..., C) sines and cosines."""
+        angles = (2 * places - 1) @ self.frequencies * (2 * math.pi)
         return torch.cat([angles.sin(), angles.cos()], -1)
 
     def grid_position(self, cells: int) -> Tensor:
         """Encode the centres of a grid: (cells³, C)."""
         axis = (torch.arange(cells, device=self.frequencies.device) + 0.5) / cells
-        axis = axis * self.patch_size - 0.5
         grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
         return self.position(grid).flatten(0, 2)
 
@@ -135,7 +148,7 @@ class ClickEncoder(nn.Module):
         """Encode clicks.
 
         Args:
-            points: (B, N, 3) in patch voxels.
+            points: (B, N, 3) in voxels of the patch as it was embedded.
             labels: (B, N), 1 to include and 0 to exclude.
             embedding: of B patches.
 
@@ -145,10 +158,11 @@ class ClickEncoder(nn.Module):
             and excluded clicks.
         """
         fine = embedding.fine
-        features = _features_at(fine, points, self.patch_size)
-        bright = _features_at(embedding.brightness, points, self.patch_size)[..., 0]
+        features = _features_at(fine, points)
+        bright = _features_at(embedding.brightness, points)[..., 0]
         contrast = (embedding.brightness - bright[..., None, None, None]) ** 2  # (B, N, g, g, g)
-        tokens = self.position(points) + self.appearance(features) + self.labels(labels)
+        places = (points + 0.5) / (STRIDE * fine.shape[-1])
+        tokens = self.position(places) + self.appearance(features) + self.labels(labels)
         maps = [
             part
             for label in (1, 0)
@@ -162,9 +176,9 @@ class ClickEncoder(nn.Module):
         self, points: Tensor, weight: Tensor, features: Tensor, fine: Tensor, contrast: Tensor
     ) -> tuple[Tensor, ...]:
         """Map the clicks of (B, N) weight 1: six (B, 1, g, g, g), as `forward` lists them."""
-        cells = fine.shape[-1]
-        axis = (torch.arange(cells, device=points.device) + 0.5) * self.patch_size / cells - 0.5
-        squared = (points[..., None] - axis) ** 2  # (B, N, 3, g)
+        axis = (torch.arange(fine.shape[-1], device=points.device) + 0.5) * STRIDE - 0.5
+        whole = self.patch_size / (STRIDE * fine.shape[-1])
+        squared = ((points[..., None] - axis) * whole) ** 2  # (B, N, 3, g)
         near = [_nearness(squared, sigma, weight).amax(1) for sigma in self.SIGMAS]
         alike = [
             (torch.exp(-contrast / (2 * width**2)) * weight[..., None, None, None])
@@ -190,10 +204,9 @@ def _likeness(fine: Tensor, features: Tensor, weight: Tensor) -> Tensor:
     return torch.exp(-distance) * (total > 0)[..., None, None]
 
 
-def _features_at(fine: Tensor, points: Tensor, patch_size: int) -> Tensor:
+def _features_at(fine: Tensor, points: Tensor) -> Tensor:
     """Look up (B, C, g, g, g) at (B, N, 3) patch voxels: (B, N, C)."""
-    cells = fine.shape[-1]
-    index = (points * cells / patch_size).long().clamp(0, cells - 1)
+    index = (points / STRIDE).long().clamp(0, fine.shape[-1] - 1)
     batch = torch.arange(fine.shape[0], device=fine.device)[:, None]
     return fine[batch, :, index[..., 0], index[..., 1], index[..., 2]]
 

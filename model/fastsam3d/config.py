@@ -19,6 +19,7 @@ class ModelConfig:
     window: side of the teacher's padded window, in tokens.
     embedding: channels of the embedding that the decoder reads.
     normalisation: a name of `intensity.normalise`.
+    clamps_ct: whether it was trained on CT clamped to -1000 to 1000 HU.
     """
 
     attention: tuple[AttentionKind, ...]
@@ -30,6 +31,7 @@ class ModelConfig:
     patch_size: int = 128
     stride: int = 16
     normalisation: str = "zscore-positive"
+    clamps_ct: bool = False
 
     def __post_init__(self) -> None:
         """Check that the sizes fit together."""
@@ -89,7 +91,7 @@ PRESETS: dict[str, ModelConfig | CompactConfig] = {
     "fastsam3d-default": CompactConfig(),
     "fastsam3d-teacher": CompactConfig(depth=12, plain_layers=0, attention="dense", slope=0.1),
     "sam-med3d": ModelConfig(
-        attention=("padded", "padded", "relative") * 4, heads=12, shortcut=True
+        attention=("padded", "padded", "relative") * 4, heads=12, shortcut=True, clamps_ct=True
     ),
     "fastsam3d": ModelConfig(attention=("none",) * 2 + ("relative",) * 4, heads=6, shortcut=False),
 }

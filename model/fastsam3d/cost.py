@@ -60,7 +60,7 @@ def machine() -> str:
     """Name the machine and the versions that figures belong to."""
     gpus = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     parts = [
-        _processor(),
+        processor(),
         f"{os.cpu_count()} CPUs, {torch.get_num_threads()} threads in use",
         *gpus,
         platform.platform(terse=True),
@@ -75,7 +75,8 @@ def _parameters(part: nn.Module) -> int:
     return sum(value.numel() for value in part.parameters())
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Read the processor's name where Linux keeps it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]

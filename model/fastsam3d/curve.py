@@ -1,7 +1,7 @@
 """What training wrote down on its way: a CSV file, and its curves as a picture."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .whole import write_text, write_whole, writing
 
 PANELS_A_ROW = 3
 _TITLES = {
     "loss": "Loss",
     "layer": "Loss of each layer",
     "k": "Layers in use, k",
+    "truth": "Loss against the truth",
+    "teacher": "Loss against the teacher",
     "iou": "IoU after the last click",
+    "teacher_iou": "Teacher's IoU after the last click",
 }
 
 
@@ -70,7 +74,7 @@ def open_log(path: Path, step: int) -> Callable[[Record], None]:
         if new:
             names.extend(new)
             _write(path, read_log(path), names)
-        with path.open("a", encoding="utf-8") as file:
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(_line(record, names))
 
     return add
@@ -82,12 +86,21 @@ def value_names(records: Iterable[Record]) -> list[str]:
 
 
 def write_curve(log: Path, picture: Path) -> None:
-    """Draw what a log holds over its steps into a PNG, each group of values in a panel.
+    """Draw what a log holds over its steps into a PNG, as `curves` does."""
+    write_figure(picture, curves(read_log(log)))
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    write_whole(path, lambda partial: figure.savefig(partial, format="png", dpi=120))
+
+
+def curves(records: Sequence[Record]) -> Figure:
+    """Draw records over their steps, each group of values in a panel.
 
     Whole numbers, such as how many layers are in use, are drawn as steps; the others as they are
     and smoothed.
     """
-    records = read_log(log)
     groups = grouped(value_names(records) or ["loss"])
     rows = math.ceil(len(groups) / PANELS_A_ROW)
     columns = min(len(groups), PANELS_A_ROW)
@@ -100,7 +113,7 @@ def write_curve(log: Path, picture: Path) -> None:
         axes.set_title(_TITLES.get(title, title))
         if len(names) > 1:
             axes.legend(fontsize="small", ncols=2)
-    figure.savefig(picture, dpi=120)
+    return figure
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,7 +125,7 @@ def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((sums[high] - sums[low]) / (high - low))
 
 
-def _draw(axes: Axes, records: list[Record], name: str) -> None:
+def _draw(axes: Axes, records: Sequence[Record], name: str) -> None:
     there = [record for record in records if name in record.values]
     steps = np.array([record.step for record in there])
     values = np.array([record.values[name] for record in there])
@@ -125,10 +138,8 @@ def _draw(axes: Axes, records: list[Record], name: str) -> None:
 
 def _write(path: Path, records: Iterable[Record], names: list[str]) -> None:
     """Write a log anew, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.part")
     header = ",".join(("step", "seconds", *names, "learning_rate")) + "\n"
-    scratch.write_text(header + "".join(_line(one, names) for one in records), encoding="utf-8")
-    scratch.replace(path)
+    write_text(path, header + "".join(_line(one, names) for one in records))
 
 
 def _line(record: Record, names: list[str]) -> str:

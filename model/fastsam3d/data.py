@@ -4,24 +4,29 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .cube import SIZE, Cube
 from .errors import InputError
 from .examples import (
     Example,
+    Intensities,
     Separate,
     Supervoxels,
     make_example,
     separate,
     supervoxels,
 )
-from .manifest import Row, read_manifest
+from .manifest import Row
+from .overlap import Values, grouped_example, inside
 from .synthetic import GRID, Random, random_intensities, synthetic_patch
+
+_MOST_DRAWS = 500
 
 MOST_POINTS = 5000
 """Voxels of an object that its extent is measured on."""
@@ -31,15 +36,19 @@ MOST_POINTS = 5000
 class TrainingVolume:
     """A volume, its labels or both, on one grid.
 
-    image: (k, j, i) of any type; labels: (k, j, i) whole numbers, 0 where nothing is labelled.
+    image: (k, j, i) of any type; labels: (k, j, i) integers, 0 where nothing is labelled.
     ijk_to_ras: (4, 4) float64, on the CPU.
     folder: the collection it belongs to; each is drawn from by the root of its size.
+    groups: the objects, which may overlap; if there are none, each value above 0 is one.
+    is_ct: whether the image is in Hounsfield units.
     """
 
     image: Tensor | None
     labels: Tensor | None
     ijk_to_ras: Tensor
     folder: str
+    groups: tuple[Values, ...] = ()
+    is_ct: bool = False
 
     @property
     def shape_kji(self) -> tuple[int, int, int]:
@@ -49,19 +58,34 @@ class TrainingVolume:
         depth, height, width = values.shape
         return depth, height, width
 
+    @property
+    def has_image(self) -> bool:
+        """Tell whether it is more than a label map."""
+        return self.image is not None
+
     @cached_property
-    def label_counts(self) -> tuple[Tensor, Tensor]:
-        """Return the values above 0 of the label map and their voxels, on the CPU."""
+    def voxels(self) -> dict[int, int]:
+        """Return how many voxels each value of the label map has, but 0; ascending."""
         if self.labels is None:
-            empty = torch.zeros(0, dtype=torch.long, device="cpu")
-            return empty, empty
-        values, counts = torch.unique(self.labels[self.labels > 0], return_counts=True)
-        return values.cpu(), counts.cpu()
+            return {}
+        counts = torch.bincount(self.labels.flatten()).tolist()
+        return {value: count for value, count in enumerate(counts) if value and count}
+
+    @cached_property
+    def objects(self) -> dict[Values, int]:
+        """Return the values of each object in the label map, and its voxels."""
+        groups = self.groups or [(value,) for value in self.voxels]
+        sums = {group: sum(self.voxels.get(value, 0) for value in group) for group in groups}
+        return {group: total for group, total in sums.items() if total}
 
     @property
     def has_objects(self) -> bool:
-        """Tell whether anything is labelled."""
-        return len(self.label_counts[0]) > 0
+        """Tell whether anything in it is an object."""
+        return bool(self.objects)
+
+    def load(self) -> "TrainingVolume":
+        """Return itself: it is in memory."""
+        return self
 
     def to(self, device: torch.device) -> "TrainingVolume":
         """Bring image and labels to a device."""
@@ -71,38 +95,66 @@ class TrainingVolume:
         return replace(self, image=image, labels=labels)
 
 
-def read_training_volumes(manifest: Path, *, split: str | None = None) -> list[TrainingVolume]:
-    """Read every volume and label map that a manifest names.
+class Drawable(Protocol):
+    """A volume to draw from, which may have to be read first."""
 
-    Raises:
-        InputError: an unusable manifest or file, or labels that do not lie on their image's grid.
-    """
-    return [read_training_volume(row) for row in read_manifest(manifest, split=split)]
+    @property
+    def folder(self) -> str:
+        """Return the collection it belongs to."""
+
+    @property
+    def has_image(self) -> bool:
+        """Tell whether it is more than a label map."""
+
+    @property
+    def has_objects(self) -> bool:
+        """Tell whether anything in it is an object."""
+
+    def load(self) -> TrainingVolume:
+        """Bring its voxels to memory."""
 
 
 def read_training_volume(row: Row) -> TrainingVolume:
-    """Read one row of a manifest.
+    """Read one row of a manifest, in as few bits as hold every value.
 
     Raises:
-        InputError: as `read_training_volumes`.
+        InputError: an unusable file, labels that do not lie on their image's grid, or a label map
+            that can be none, or is not what the row says.
     """
     from .images import read_labels, read_volume  # volumes from elsewhere need no SimpleITK
+    from .samegrid import check_on_grid
+    from .truthcheck import check_range, check_voxels
 
     image = None if row.image is None else read_volume(row.image)
     labels = None if row.label is None else read_labels(row.label)
+    if labels is not None:
+        check_range(row.case, int(labels.array_kji.min()), int(labels.array_kji.max()))
+    if labels is not None and image is not None:
+        check_on_grid(labels, image)
     grid = image or labels
     assert grid is not None
-    if image and labels and image.array_kji.shape != labels.array_kji.shape:
-        raise InputError(
-            f"{labels.name} has {labels.array_kji.shape} voxels and {image.name} has "
-            f"{image.array_kji.shape}; resample the labels to the image's grid."
-        )
-    return TrainingVolume(
-        None if image is None else torch.from_numpy(image.array_kji.astype(np.float32)),
-        None if labels is None else torch.from_numpy(labels.array_kji.astype(np.int16)),
+    volume = TrainingVolume(
+        None if image is None else _compact(image.array_kji),
+        None if labels is None else _compact(labels.array_kji),
         torch.from_numpy(grid.ijk_to_ras),
         row.folder,
+        tuple(group.values for group in row.groups),
+        row.is_ct,
     )
+    if labels is not None:
+        check_voxels(row, volume.voxels)
+    return volume
+
+
+def _compact(array: NDArray[Any]) -> Tensor:
+    """Keep integers as bytes or 16 bits if their whole range fits, as `Cube.sample` wants it."""
+    if array.dtype.kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        for kind in (np.uint8, np.int16, np.int32):
+            ends = np.iinfo(kind)
+            if ends.min <= low and high <= ends.max and high - low <= ends.max:
+                return torch.from_numpy(array.astype(kind))
+    return torch.from_numpy(array.astype(np.float32))
 
 
 class Sources:
@@ -111,35 +163,43 @@ class Sources:
     Args:
         volumes: to draw from.
         spacing_mm: of every patch, and then from labelled volumes alone if there are any, as the
-            published networks learnt; None lets the object decide.
+            published networks learnt, and with intensities; None lets the object decide.
         separate: splits label maps.
         supervoxels: splits images without labels.
     """
 
     def __init__(
         self,
-        volumes: Sequence[TrainingVolume],
+        volumes: Sequence[Drawable],
         *,
         spacing_mm: float | None = None,
         separate: Separate = separate,
         supervoxels: Supervoxels = supervoxels,
     ) -> None:
         self.spacing_mm = spacing_mm
-        self.labelled: dict[str, list[TrainingVolume]] = defaultdict(list)
+        self.labelled: dict[str, list[Drawable]] = defaultdict(list)
         for volume in volumes:
-            if volume.image is not None and volume.has_objects:
+            if volume.has_image and volume.has_objects:
                 self.labelled[volume.folder].append(volume)
-        self.maps = [v for v in volumes if v.image is None and v.has_objects]
-        self.images = [v for v in volumes if v.image is not None]
+        self.maps = [v for v in volumes if not v.has_image and v.has_objects]
+        self.images = [v for v in volumes if v.has_image]
         self._separate = separate
         self._supervoxels = supervoxels
 
     def draw(self, random: Random) -> Example:
-        """Draw one example with at least one target."""
-        while True:
+        """Draw one example with at least one target.
+
+        Raises:
+            InputError: none was found in many patches.
+        """
+        for _ in range(_MOST_DRAWS):
             example = self._draw(random)
             if example.targets:
                 return example
+        raise InputError(
+            f"{_MOST_DRAWS} patches in a row held no object to learn from; label objects that are "
+            "not far smaller than a patch."
+        )
 
     def _draw(self, random: Random) -> Example:
         pick = random.uniform(0, 1)
@@ -150,7 +210,8 @@ class Sources:
         if self.images and pick < 0.70:
             return self._unlabelled(random)
         image, labels = synthetic_patch(random)
-        return make_example(image, labels, split=True, separate=self._separate)
+        drawn = make_example(image, labels, split=True, separate=self._separate)
+        return self._with_intensities(drawn, image)
 
     def _labelled(self, random: Random) -> Example:
         folders = sorted(self.labelled)
@@ -161,7 +222,8 @@ class Sources:
         cube = cube_round_an_object(volume, random, self.spacing_mm)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
-        return make_example(image, labels, split=False, separate=self._separate)
+        drawn = grouped_example(image, labels, volume.groups, self._separate)
+        return self._with_intensities(drawn, image, is_ct=volume.is_ct)
 
     def _from_map(self, random: Random) -> Example:
         volume = _any_of(self.maps, random)
@@ -171,7 +233,8 @@ class Sources:
         tissues = torch.unique(fine.long(), return_inverse=True)[1]
         labels = cube.sample(volume.labels, volume.ijk_to_ras, GRID, nearest=True)
         image = random_intensities(tissues, random)
-        return make_example(image, labels, split=False, separate=self._separate)
+        drawn = grouped_example(image, labels, volume.groups, self._separate)
+        return self._with_intensities(drawn, image)
 
     def _unlabelled(self, random: Random) -> Example:
         volume = _any_of(self.images, random)
@@ -181,7 +244,13 @@ class Sources:
         cube = Cube.random(_to_ras(where, volume.ijk_to_ras), spacing_mm, random)
         image = cube.sample(volume.image, volume.ijk_to_ras, SIZE, nearest=False)
         regions = self._supervoxels(image, random)
-        return make_example(image, regions, split=True, separate=self._separate)
+        drawn = make_example(image, regions, split=True, separate=self._separate)
+        return self._with_intensities(drawn, image, is_ct=volume.is_ct)
+
+    def _with_intensities(self, drawn: Example, image: Tensor, *, is_ct: bool = False) -> Example:
+        if self.spacing_mm is None:
+            return drawn
+        return replace(drawn, intensities=Intensities.of(image, is_ct=is_ct))
 
 
 def cube_round_an_object(
@@ -206,16 +275,17 @@ def cube_round_an_object(
 
 
 def _points_of_an_object(volume: TrainingVolume, random: Random) -> Tensor:
-    """Choose a label, small ones nearly as often as large ones; return its voxels in mm."""
+    """Choose an object, small ones nearly as often as large ones; return its voxels in mm."""
     assert volume.labels is not None
-    values, counts = volume.label_counts
-    value = int(values[_choose(counts.float() ** 0.25, random)])
-    voxels_ijk = (volume.labels == value).nonzero().flip(1)
+    voxels = torch.tensor(list(volume.objects.values()), device="cpu").float()
+    values = list(volume.objects)[_choose(voxels**0.25, random)]
+    held = [value for value in values if value in volume.voxels]  # a byte wraps what it cannot hold
+    voxels_ijk = inside(volume.labels, held).nonzero().flip(1)
     return _to_ras(voxels_ijk[:: max(1, len(voxels_ijk) // MOST_POINTS)].cpu(), volume.ijk_to_ras)
 
 
-def _any_of(volumes: list[TrainingVolume], random: Random) -> TrainingVolume:
-    return volumes[random.integer(0, len(volumes) - 1)]
+def _any_of(volumes: Sequence[Drawable], random: Random) -> TrainingVolume:
+    return volumes[random.integer(0, len(volumes) - 1)].load()
 
 
 def _choose(weights: Tensor, random: Random) -> int:

@@ -1,17 +1,34 @@
-"""BraTS 2021: a folder a patient with four MRI channels and, for training, their labels."""
+"""BraTS 2021: a folder a patient with four MRI channels and, for training, their labels.
+
+The objects are the regions that the challenge scores, which overlap. The classes of SAM-Med3D's
+published list of data are the three values by themselves: `without_regions`, whose manifest
+has no column `groups`.
+"""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from .dataset_item import Channel, Dataset, Item, LeftOut, folders, volumes
 from .errors import InputError
+from .manifest import Group, Label
 
 CHANNELS = {"flair": "MRI FLAIR", "t1": "MRI T1", "t1ce": "MRI T1ce", "t2": "MRI T2"}
 
 NAMES = {1: "necrotic tumour core", 2: "peritumoral oedema", 4: "enhancing tumour"}
-"""Whole tumour is 1, 2 and 4; tumour core is 1 and 4: values apart, as a label map can say."""
+"""Values are parts that do not overlap."""
 
-_NOTE = "Values are parts that do not overlap: whole tumour is 1, 2 and 4, tumour core 1 and 4."
+REGIONS = (Group((1, 2, 4), "whole tumour"), Group((1, 4), "tumour core"), Label(4, NAMES[4]))
+
+_NOTE = (
+    "Objects are the challenge's regions, which overlap: whole tumour is 1, 2 and 4, tumour core 1 "
+    "and 4, enhancing tumour 4. For the three values by themselves, prepare with `--no-groups`, or "
+    "use a copy of the manifest, beside it, without the column `groups`."
+)
+_ALONE = (
+    "Objects are the three values by themselves, which do not overlap; the challenge's regions "
+    "were not asked for."
+)
 _PATIENT = re.compile(r"BraTS2021_\d{5}")
 
 
@@ -43,8 +60,24 @@ def read_brats(source: Path, channel: str | None = None) -> Dataset:
         )
         left_out += [LeftOut(case, "no such image") for case in cases if case not in found]
         if images:
-            items.append(Item(name, name, _split(folder), images, NAMES, label))
+            split = _split(folder)
+            items.append(Item(name, name, split, images, NAMES, label, groups=REGIONS))
     return Dataset("brats21", "brats21", tuple(items), tuple(left_out), (_NOTE,))
+
+
+def without_regions(dataset: Dataset) -> Dataset:
+    """Take each value as an object by itself.
+
+    Raises:
+        InputError: it is another dataset than BraTS.
+    """
+    if dataset.layout != "brats21":
+        raise InputError(
+            f"Got --no-groups for a dataset of the layout {dataset.layout}, and only brats21 has "
+            "groups; leave it out."
+        )
+    items = tuple(replace(item, groups=()) for item in dataset.items)
+    return replace(dataset, items=items, notes=(_ALONE,))
 
 
 def _patients(source: Path) -> list[Path]:

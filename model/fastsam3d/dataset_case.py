@@ -9,7 +9,7 @@ from typing import Any
 import SimpleITK as sitk
 
 from .dataset_item import Channel, Item, LeftOut
-from .dataset_labels import check_on_grid, read_item_labels, without_small
+from .dataset_labels import read_item_labels, without_small
 from .dataset_resample import (
     INTERPOLATIONS,
     Grid,
@@ -18,10 +18,12 @@ from .dataset_resample import (
     resample_labels,
     round_trip,
     same_place,
+    unreadable,
 )
 from .errors import InputError
 from .images import Volume, read_volume
 from .masks import write_image, write_whole
+from .samegrid import check_on_grid
 from .trust import sha256_of
 
 LOW_DICE = 0.5
@@ -126,9 +128,12 @@ def _prepare(item: Item, out: Path, folder: str, resampling: Resampling) -> Outc
         # a label map's place may be off by rounding: the label's grid holds for both
         scan = Volume(scan.array_kji, labels.ijk_to_ras, scan.name)
         image = resample_image(scan, grid, resampling.interpolation)
-        if not same_place(image, resampled):
-            raise InputError("image and label came to lie on two grids")
-        images[channel.case] = _write(image, out, f"{folder}/{channel.case}_image.nii.gz")
+        if fault := _fault(image, resampled):
+            left_out.append(LeftOut(channel.case, fault))
+        else:
+            images[channel.case] = _write(image, out, f"{folder}/{channel.case}_image.nii.gz")
+    if not images:
+        return Outcome(item.name, left_out=tuple(left_out))
     label = _write(resampled, out, f"{folder}/{item.name}_label.nii.gz")
     named = {value: (item.names[value], count) for value, count in counts.items()}
     return Outcome(item.name, images, label, named, tuple(notes), tuple(left_out))
@@ -164,6 +169,12 @@ def _lost(
             yield f"{name}: all of its {voxels} voxels are lost by resampling"
         elif dice[value] < LOW_DICE:
             yield f"{name}: Dice {dice[value]:.2f} after resampling there and back: small or thin"
+
+
+def _fault(image: Any, labels: Any) -> str | None:
+    if not same_place(image, labels):
+        return "image and label came to lie on two grids"
+    return unreadable(image)
 
 
 def _write(image: Any, out: Path, relative: str) -> Written:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from .console import aside, progress, said
 from .dataset_case import Outcome
-from .dataset_folder import verify
 from .dataset_prepare import Prepared, Request, list_dataset, prepare
 from .dataset_report import left_out_of
+from .dataset_verify import verify
 
 
 def run(request: Request) -> Prepared:

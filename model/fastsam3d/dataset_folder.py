@@ -1,82 +1,140 @@
-"""The folder that a dataset is prepared into: whose it is, what is done in it, is it unchanged.
+"""The folder that a dataset is prepared into: whose it is, and what is done in it.
 
-In `.prepared` lie the settings and a record for each item. A record is written after its files;
-what has one is done.
+In `.prepared` lie the settings, a record for each item, and the hashes of the manifest and report
+as they were written. A record is written after its files; what has one is done.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .dataset_case import Outcome, Written, from_record, to_record
 from .dataset_item import Item
+from .dataset_sources import changes, made_from
 from .errors import InputError
 from .folders import make_folder
-from .masks import write_whole
+from .lock import LOCK, locked
 from .trust import sha256_of
+from .whole import write_text
 
 _RECORDS = ".prepared"
 _SETTINGS = "settings.json"
+_TABLES = "tables.json"
+_SUFFIX = ".record.json"
+_MADE_FROM = "made_from"
 _PARTIAL = ".????????-*"
 
 
-def claim(out: Path, settings: dict[str, Any]) -> None:
-    """Take a folder that is empty, or was begun with the same settings; remove half-written files.
+@contextmanager
+def claimed(out: Path, settings: dict[str, Any], tables: Sequence[str]) -> Iterator[None]:
+    """Hold a folder alone that is empty, or was begun with the same settings.
+
+    Half-written files are removed from it.
+
+    Args:
+        out: the folder; it is made.
+        settings: what decides the files in it.
+        tables: the files that `keep_table` will write.
 
     Raises:
-        InputError: it holds something else, was begun otherwise, or cannot be written to.
+        InputError: it holds something else, was begun otherwise, another process works in it, one
+            of the tables was changed, or it cannot be written to.
     """
     place = out / _RECORDS / _SETTINGS
-    if out.exists() and not place.is_file() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not place.is_file() and (not out.is_dir() or _others(out)):
         raise InputError(f"{out} holds other files; choose a new or empty folder.")
     make_folder(place.parent)
-    if not place.is_file():
-        _write_json(place, settings)
-    _check_settings(settings, place, out)
-    for partial in (*out.glob(_PARTIAL), *out.glob(f"*/{_PARTIAL}")):
-        partial.unlink(missing_ok=True)
+    with locked(out):
+        if not place.is_file():
+            _write_json(place, settings)
+        _check_settings(settings, place, out)
+        for name in tables:
+            _check_table(out, name)
+        for partial in (*out.glob(_PARTIAL), *out.glob(f"*/{_PARTIAL}")):
+            partial.unlink(missing_ok=True)
+        yield
 
 
-def record(out: Path, outcome: Outcome) -> None:
-    """Remember that an item is done.
+def record(out: Path, item: Item, outcome: Outcome, source: dict[str, Any]) -> None:
+    """Remember that an item is done, and what it was made from as `made_from` told before.
 
     Raises:
         InputError: the record cannot be written.
     """
-    _write_json(_place(out, outcome.name), to_record(outcome))
+    place = out / _RECORDS / f"{item.name}{_SUFFIX}"
+    _write_json(place, to_record(outcome) | {_MADE_FROM: source})
 
 
 def recorded(out: Path, items: Sequence[Item]) -> dict[str, Outcome]:
-    """Find the items that are done: nothing of them left out, all files there and whole."""
-    return {
-        item.name: found
-        for item in items
-        if (found := _read(_place(out, item.name)))
-        and found.images.keys() == {channel.case for channel in item.channels}
-        and all(_is_there(out, file) for file in _files(found))
-    }
-
-
-def verify(out: Path) -> list[str]:
-    """Compare every file with the hash it was written with; return a sentence for each fault.
+    """Find the items that are done: nothing of them left out, all files there and whole.
 
     Raises:
-        InputError: the folder holds nothing prepared.
+        InputError: the source of one has changed since.
     """
-    found = [
-        outcome for path in sorted((out / _RECORDS).glob("*.json")) if (outcome := _read(path))
-    ]
-    files = [file for outcome in found for file in _files(outcome)]
-    if not files:
-        raise InputError(f"{out} holds nothing that was prepared; prepare a dataset into it first.")
-    faults = []
-    for file in files:
-        if not (out / file.path).is_file():
-            faults.append(f"{file.path} is missing; run the command again to make it.")
-        elif sha256_of(out / file.path) != file.sha256:
-            faults.append(f"{file.path} has changed; delete it and run the command again.")
-    return faults
+    done: dict[str, Outcome] = {}
+    changed: list[str] = []
+    for item in items:
+        place = out / _RECORDS / f"{item.name}{_SUFFIX}"
+        found = read_record(place)
+        if found is None or found.images.keys() != {channel.case for channel in item.channels}:
+            continue
+        if not all(_is_there(out, file) for file in files_of(found)):
+            continue
+        done[item.name] = found
+        now, before = made_from(item), _read_json(place).get(_MADE_FROM)
+        if now != before:
+            changed.append(f"{item.name}: {changes(before, now)}")
+    if changed:
+        raise InputError(
+            f"The source has changed since {len(changed)} of {len(items)} cases were prepared "
+            f"({changed[0]}); prepare into a new folder, or delete their files in {out} to have "
+            "them made again."
+        )
+    return done
+
+
+def records(out: Path) -> list[Path]:
+    """List the records of a folder, readable or not."""
+    return [path for path in sorted((out / _RECORDS).glob(f"*{_SUFFIX}")) if path.name[0] != "."]
+
+
+def read_record(path: Path) -> Outcome | None:
+    """Read a record; None if there is none, or it is damaged."""
+    try:
+        return from_record(_read_json(path))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def files_of(outcome: Outcome) -> list[Written]:
+    """List the images and the label map of an item."""
+    return [*outcome.images.values(), *([outcome.label] if outcome.label else [])]
+
+
+def keep_table(out: Path, name: str, text: str) -> Path:
+    """Write the manifest or report, unless it was changed since it was written; return its path.
+
+    Its hash is noted first: whenever this ends, what lies there is known.
+
+    Raises:
+        InputError: it was changed, or cannot be written.
+    """
+    _check_table(out, name)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    known = [one for one in table_hashes(out, name) if one != sha256]
+    place = out / _RECORDS / _TABLES
+    _write_json(place, _read_json(place) | {name: [*known, sha256]})
+    write_text(out / name, text)
+    return out / name
+
+
+def table_hashes(out: Path, name: str) -> list[str]:
+    """List the hashes that the manifest or report was ever written with, the last one last."""
+    found = _read_json(out / _RECORDS / _TABLES).get(name)
+    return found if isinstance(found, list) else []
 
 
 def hash_of(path: Path | None) -> str | None:
@@ -84,8 +142,12 @@ def hash_of(path: Path | None) -> str | None:
     return None if path is None else sha256_of(path)
 
 
+def _others(out: Path) -> bool:
+    return any(path.name not in (_RECORDS, LOCK) for path in out.iterdir())
+
+
 def _check_settings(settings: dict[str, Any], place: Path, out: Path) -> None:
-    before = _read_json(place) or {}
+    before = _read_json(place)
     other = [name for name in settings if settings[name] != before.get(name)]
     if other:
         shown = ", ".join(f"{name} {before.get(name)}" for name in other)
@@ -94,33 +156,27 @@ def _check_settings(settings: dict[str, Any], place: Path, out: Path) -> None:
         )
 
 
+def _check_table(out: Path, name: str) -> None:
+    path = out / name
+    if path.exists() and hash_of(path) not in table_hashes(out, name):
+        raise InputError(
+            f"{path} is not as it was written, and would be overwritten; move it elsewhere and run "
+            "the command again."
+        )
+
+
 def _is_there(out: Path, file: Written) -> bool:
     path = out / file.path
     return path.is_file() and path.stat().st_size == file.size
 
 
-def _files(outcome: Outcome) -> list[Written]:
-    return [*outcome.images.values(), *([outcome.label] if outcome.label else [])]
-
-
-def _place(out: Path, name: str) -> Path:
-    return out / _RECORDS / f"{name}.record.json"
-
-
-def _read(path: Path) -> Outcome | None:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return from_record(_read_json(path) or {})
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    text = json.dumps(content, indent=1)
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_text(path, json.dumps(content, indent=1))

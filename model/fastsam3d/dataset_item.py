@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .manifest import Object
 
 SPLITS = ("train", "val", "test")
 
@@ -28,6 +29,7 @@ class Item:
 
     label: the label map, or None where `masks` has a binary file for each value.
     names: of the label map's values; a value without a name is no object.
+    groups: for the manifest's column of that name, of values with a name.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Item:
     names: Mapping[int, str]
     label: Path | None = None
     masks: Mapping[int, Path] = field(default_factory=dict)
+    groups: tuple[Object, ...] = ()
 
 
 @dataclass(frozen=True)

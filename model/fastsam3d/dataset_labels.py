@@ -4,21 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from . import nifti
 from .dataset_item import Item
 from .dataset_resample import counts_of
 from .errors import InputError
 from .images import Volume, read_labels
-from .samegrid import grid_text, same_grid
+from .samegrid import check_on_grid
 
 SMALLEST_MM3 = 10
 """Smaller classes are dropped, as in the published protocol."""
-
-_WHOLE = 1e-3
 
 
 def read_item_labels(item: Item, image: Volume) -> tuple[Volume, list[str]]:
@@ -65,45 +61,13 @@ def without_small(
     return array, kept, notes
 
 
-def check_on_grid(labels: Volume, image: Volume) -> None:
-    """Refuse labels that lie elsewhere than their image.
-
-    Raises:
-        InputError: shape, spacing, origin or axes differ.
-    """
-    if not same_grid(labels, image):
-        raise InputError(
-            f"{labels.name} ({grid_text(labels)}) is not on the grid of {image.name} "
-            f"({grid_text(image)})"
-        )
-
-
 def _read_map(path: Path) -> tuple[Volume, list[str]]:
     labels = read_labels(path)
-    _check_whole(path)
     low, high = int(labels.array_kji.min()), int(labels.array_kji.max())
     if low < 0 or high > np.iinfo(np.uint16).max:
         raise InputError(f"{path.name} holds values from {low} to {high}; expected labels from 0")
     array = labels.array_kji.astype(np.uint16)
     return Volume(array, labels.ijk_to_ras, labels.name), list(labels.notes)
-
-
-def _check_whole(path: Path) -> None:
-    """Refuse values between whole numbers: an image, or labels that were interpolated."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    with nifti.permissive():
-        reader.ReadImageInformation()
-        if "float" not in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
-            return
-        array = sitk.GetArrayFromImage(reader.Execute())
-    off = np.abs(array - np.rint(array))
-    if off.max() > _WHOLE:
-        example = float(array.flat[int(off.argmax())])
-        raise InputError(
-            f"{path.name} holds values such as {example:.4g} between whole numbers; labels were "
-            "interpolated, or it is no label map"
-        )
 
 
 def _fused(item: Item, image: Volume) -> tuple[Volume, list[str]]:

@@ -198,7 +198,14 @@ def _unpaired(
 
 
 def _promised_but_missing(description: Mapping[str, Any], source: Path) -> Iterator[LeftOut]:
-    for pair in description.get("training") or ():
-        label = pair.get("label") if isinstance(pair, dict) else None
-        if label and not (source / label).is_file():
-            yield LeftOut(str(label), "named in dataset.json, but not there")
+    stated = description.get("training") or []
+    pairs = stated if isinstance(stated, list) else [stated]
+    for pair in pairs:
+        label = (pair.get("label") or "") if isinstance(pair, dict) else pair
+        if not isinstance(label, str):
+            raise InputError(
+                f"Got {pair!r} under training in {source / 'dataset.json'}; expected pairs "
+                "of image and label, each a path: mend it or get it again."
+            )
+        if isinstance(pair, dict) and label and not (source / label).is_file():
+            yield LeftOut(label, "named in dataset.json, but not there")

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from .dataset_brats import without_regions
 from .dataset_case import Outcome, Resampling, prepare_item, unwritten
-from .dataset_folder import claim, hash_of, record, recorded
+from .dataset_folder import claimed, hash_of, keep_table, record, recorded
 from .dataset_item import Dataset, Item
 from .dataset_layouts import read_dataset
-from .dataset_report import write_manifest, write_report
+from .dataset_report import manifest_text, report_text
+from .dataset_sources import made_from
 from .dataset_splits import apply_splits, check_splits
 from .errors import InputError
 from .folders import make_folder
@@ -33,6 +35,7 @@ class Request:
     channel: the one channel to take, where a case has several.
     splits: a file that says what is for training, validation and test.
     workers: processes; 0 does all in this one.
+    groups: whether BraTS gets the column `groups`, the challenge's regions.
     """
 
     source: Path
@@ -42,6 +45,7 @@ class Request:
     splits: Path | None = None
     resampling: Resampling = field(default_factory=Resampling)
     workers: int = 1
+    groups: bool = True
 
     def __post_init__(self) -> None:
         if self.workers < 0:
@@ -65,6 +69,8 @@ def list_dataset(request: Request) -> Dataset:
         InputError: the source or the splits file cannot be used.
     """
     dataset = read_dataset(request.source, request.layout, request.channel)
+    if not request.groups:
+        dataset = without_regions(dataset)
     if request.splits is not None:
         dataset = apply_splits(dataset, request.splits)
     return check_splits(dataset)
@@ -83,11 +89,16 @@ def prepare(
         on_done: called with what became of each item.
 
     Raises:
-        InputError: the source or a setting cannot be used, the output folder holds something else,
-            nothing could be taken, or something could not be written.
+        InputError: the source or a setting cannot be used, the output folder holds something else
+            or is in use, a source or a table has changed, nothing could be taken, or something
+            could not be written.
     """
     dataset = dataset or list_dataset(request)
-    claim(request.out, _settings(request, dataset))
+    with claimed(request.out, _settings(request, dataset), (MANIFEST, REPORT)):
+        return _prepare(request, dataset, on_done)
+
+
+def _prepare(request: Request, dataset: Dataset, on_done: Callable[[Outcome], None]) -> Prepared:
     make_folder(request.out / dataset.name)
     done = recorded(request.out, dataset.items)
     todo = [item for item in dataset.items if item.name not in done]
@@ -98,10 +109,9 @@ def prepare(
             done[outcome.name] = outcome
             on_done(outcome)
     outcomes = tuple(done[item.name] for item in dataset.items)
-    manifest, report = request.out / MANIFEST, request.out / REPORT
-    write_report(report, dataset, outcomes, request.resampling)
+    report = keep_table(request.out, REPORT, report_text(dataset, outcomes, request.resampling))
     _check_any(outcomes, report)
-    write_manifest(manifest, dataset, outcomes)
+    manifest = keep_table(request.out, MANIFEST, manifest_text(dataset, outcomes))
     _check_written(outcomes)
     return Prepared(dataset, outcomes, manifest, report)
 
@@ -112,6 +122,7 @@ def _settings(request: Request, dataset: Dataset) -> dict[str, str | float | Non
         "layout": dataset.layout,
         "channel": request.channel,
         "splits": hash_of(request.splits),
+        "groups": request.groups,
         **asdict(request.resampling),
     }
 
@@ -137,11 +148,12 @@ def _start() -> None:
 
 
 def _do(item: Item, request: Request, folder: str) -> Outcome:
+    source = made_from(item)
     outcome = prepare_item(item, request.out, folder, request.resampling)
     if outcome.label is None:
         return outcome
     try:
-        record(request.out, outcome)
+        record(request.out, item, outcome, source)
     except InputError as error:
         return unwritten(item, error)
     return outcome

@@ -1,50 +1,39 @@
 """The manifest of a prepared dataset, and the report of what was taken and what was left out."""
 
 import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from .dataset_case import LOW_DICE, Outcome, Resampling
 from .dataset_item import SPLITS, Dataset, Item, LeftOut
 from .dataset_labels import SMALLEST_MM3
-from .masks import write_whole
+from .manifest import Label, groups_text, labels_text
 
 COLUMNS = (
-    "case", "patient", "image", "label", "modality", "split", "labels_voxels", "image_sha256",
-    "label_sha256",
+    "case", "patient", "image", "label", "modality", "split", "labels_voxels", "groups",
+    "image_sha256", "label_sha256",
 )  # fmt: skip
+"""`groups` is left out where no row has any."""
 
 _FEW = 8
 
 
-def write_manifest(path: Path, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
-    """Write a row for each image, in the manifest's format.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(_rows(dataset, outcomes))
-
-    write_whole(path, write)
+def manifest_text(dataset: Dataset, outcomes: Sequence[Outcome]) -> str:
+    """Return a row for each image, in the manifest's format."""
+    grouped = any(item.groups for item in dataset.items)
+    columns = [column for column in COLUMNS if grouped or column != "groups"]
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(_rows(dataset, outcomes))
+    return table.getvalue()
 
 
-def write_report(
-    path: Path, dataset: Dataset, outcomes: Sequence[Outcome], resampling: Resampling
-) -> None:
-    """Write what was taken, what was left out and why, and what to know of the rest.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    text = "\n\n".join(_sections(dataset, outcomes, resampling)) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+def report_text(dataset: Dataset, outcomes: Sequence[Outcome], resampling: Resampling) -> str:
+    """Say what was taken, what was left out and why, and what to know of the rest."""
+    return "\n\n".join(_sections(dataset, outcomes, resampling)) + "\n"
 
 
 def left_out_of(dataset: Dataset, outcomes: Iterable[Outcome]) -> list[LeftOut]:
@@ -52,23 +41,27 @@ def left_out_of(dataset: Dataset, outcomes: Iterable[Outcome]) -> list[LeftOut]:
     return [*dataset.left_out, *(one for outcome in outcomes for one in outcome.left_out)]
 
 
-def _rows(dataset: Dataset, outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
+def _rows(dataset: Dataset, outcomes: Sequence[Outcome]) -> Iterator[dict[str, str]]:
     for item, outcome in zip(dataset.items, outcomes, strict=True):
         if outcome.label is None:
             continue
-        labels = ";".join(
-            f"{value}:{_name(name)}={voxels}" for value, (name, voxels) in outcome.labels.items()
-        )
+        labels, groups = labels_text(_labels(item, outcome)), groups_text(item.groups)
         for channel in item.channels:
             if image := outcome.images.get(channel.case):
-                yield (
+                row = (
                     channel.case, item.patient, image.path, outcome.label.path, channel.modality,
-                    item.split, labels, image.sha256, outcome.label.sha256,
+                    item.split, labels, groups, image.sha256, outcome.label.sha256,
                 )  # fmt: skip
+                yield dict(zip(COLUMNS, row, strict=True))
 
 
-def _name(name: str) -> str:
-    return " ".join(name.replace(";", ",").split())
+def _labels(item: Item, outcome: Outcome) -> list[Label]:
+    """List the values that are there, and those that a group has all the same, with 0 voxels."""
+    wanted = {value for group in item.groups for value in group.values}
+    return [
+        Label(value, *outcome.labels.get(value, (item.names[value], 0)))
+        for value in sorted(wanted | outcome.labels.keys())
+    ]
 
 
 def _sections(

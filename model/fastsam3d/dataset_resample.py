@@ -18,6 +18,7 @@ MOST_VOXELS = 1 << 30
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "bspline": sitk.sitkBSpline}
 _KEPT_TYPES = ("u1", "i1", "u2", "i2", "u4", "i4", "f4")
 _ROUNDING = 1e-6
+_FEWEST_SLICES = 2
 
 
 class Grid:
@@ -86,6 +87,18 @@ def round_trip(labels_kji: NDArray[np.uint16], volume: Volume, resampled: Any) -
         value: 2 * shared.get(value, 0) / (count + after.get(value, 0))
         for value, count in before.items()
     }
+
+
+def unreadable(image: Any) -> str | None:
+    """Say why no command would read a resampled image of SimpleITK as a scan; None if it would."""
+    spacing = image.GetSpacing()[2]
+    if image.GetSize()[2] < _FEWEST_SLICES:
+        return f"too thin: a single slice is left at {spacing:g} mm, and a volume has several"
+    array = sitk.GetArrayViewFromImage(image)
+    low, high = float(array.min()), float(array.max())
+    if low == high or not np.isfinite([low, high]).all():
+        return f"at {spacing:g} mm all voxels are equal, or some are NaN or infinite"
+    return None
 
 
 def counts_of(labels: NDArray[Any]) -> dict[int, int]:

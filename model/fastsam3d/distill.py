@@ -1,5 +1,6 @@
 """`fastsam3d distill`: from a dataset and a teacher to a file of a student's weights."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,21 +14,22 @@ from .errors import InputError
 from .featurecache import Examples, FeatureCache, WithFeatures
 from .folders import make_folder
 from .gather import Wanted, gather, once
-from .growth import fresh, seed_from
+from .growth import fresh, inheritance, seed_from
 from .inputs import pick_device
 from .limit import Limit
+from .lock import locked
 from .logits import LogitTask
 from .loop import run as learn
 from .loop_config import LoopConfig
 from .model import FastSAM3D
 from .packing import save_weights
 from .progressive import FeatureTask, check_pair
-from .recipes import Recipe
+from .recipes import Recipe, fitted
 from .taps import depth, encoder_of
 from .task import Task
 from .teacher import Teacher, load_teacher
 
-FEATURES, PLAN = "features", "distillation.json"
+CACHE, PLAN = "features", "distillation.json"
 """What a folder of distillation holds, beside examples, logs, checkpoints, report and weights."""
 
 PUBLISHED_SPACING_MM = 1.5
@@ -45,7 +47,7 @@ class Distillation:
     folder: for all that is written; what is there is gone on with.
     teacher: a preset or a file of weights; student: a preset.
     examples: to prepare ahead.
-    split: only rows of this split; None takes all, and of a dataset those for training.
+    split: only rows of this split; None takes those for training, or all if none is named so.
     workers: processes that prepare; 0 prepares in this one.
     cache: keep the teacher's features on disk.
     int8: store the weights in a quarter of float32's size instead of half.
@@ -73,7 +75,8 @@ def run(plan: Distillation) -> Path:
     Every process of a training calls this; the first prepares and writes, the others wait for it.
 
     Raises:
-        InputError: an unusable source, folder, teacher or setting, or Lightning is missing.
+        InputError: an unusable source, folder, teacher or setting, a folder that another command
+            works in, a file that cannot be written, or Lightning is missing.
         OutOfTime: the limit was reached; to be called again.
     """
     _check(plan)
@@ -81,16 +84,23 @@ def run(plan: Distillation) -> Path:
     teacher = load_teacher(plan.teacher)
     student = new_student(plan.student, teacher, plan.recipe)
     make_folder(plan.folder)
+    with locked(plan.folder) if is_first() else nullcontext():
+        return _run(plan, teacher, student, limit)
+
+
+def _run(plan: Distillation, teacher: Teacher, student: FastSAM3D, limit: Limit) -> Path:
     claim(plan.folder / PLAN, _described(plan, teacher), "distillation")
     if is_first():
         aside.print(announced(plan), soft_wrap=True)
+        aside.print(inheritance(student, teacher.network, plan.recipe.inherited), soft_wrap=True)
     examples = gather(_wanted(plan, teacher, student))
     distill(
         student, teacher, examples.learnt, plan.folder, plan.recipe, cache=plan.cache, limit=limit
     )
     path = plan.folder / f"{plan.student}.safetensors"
     if is_first():
-        from .distill_report import Distilled, write_report
+        from .distill_report import write_report
+        from .distill_results import Distilled
 
         save_weights(path, student.state_dict(), int8=plan.int8)
         report = write_report(
@@ -125,6 +135,8 @@ def distill(
 ) -> None:
     """Teach a student, first layer by layer, then by logits; go on where it was interrupted.
 
+    The stages show the examples in orders of their own; the recipe's seed decides both.
+
     Args:
         student: changed: it ends as the running average of the second stage.
         teacher: whom it is to follow.
@@ -142,12 +154,13 @@ def distill(
     question = recipe.question
     if recipe.features != "none":
         followed = _cached(student, teacher, examples, folder, recipe) if cache else examples
+        config, everything = recipe.feature.of_stage(1), recipe.features == "all"
         task = FeatureTask(
-            student, teacher, all_layers=recipe.features == "all", variety=question.variety
+            student, teacher, all_layers=everything, variety=question.variety, seed=config.seed
         )
-        _stage("feature", task, followed, folder, recipe.feature, student, limit)
+        _stage("feature", task, followed, folder, config, student, limit)
     answers = LogitTask(student, teacher, question)
-    _stage("logits", answers, examples, folder, recipe.logits, student, limit)
+    _stage("logits", answers, examples, folder, recipe.logits.of_stage(2), student, limit)
 
 
 def new_student(preset: str, teacher: Teacher, recipe: Recipe) -> FastSAM3D:
@@ -206,7 +219,7 @@ def _stage(
     limit: Limit,
 ) -> None:
     """Learn, and leave the running average in the student."""
-    config = limit.suited(config)
+    config = limit.suited(fitted(config, len(examples)))
     check = limit.watch(config)
     with bar(name, 1.0) as show:
 
@@ -225,11 +238,11 @@ def _stage(
 def _cached(
     student: FastSAM3D, teacher: Teacher, examples: Examples, folder: Path, recipe: Recipe
 ) -> Examples:
-    teacher.bring(pick_device(recipe.feature.device))
-    cache = FeatureCache(folder / FEATURES, teacher, depth(encoder_of(student)))
+    cache = FeatureCache(folder / CACHE, teacher, depth(encoder_of(student)))
     count = len(examples)
 
     def fill() -> None:
+        teacher.bring(pick_device(recipe.feature.device))
         with bar("keeping the teacher's features", count) as show:
             for done in cache.fill(examples):
                 show(done, f"{done} of {count}")

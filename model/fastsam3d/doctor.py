@@ -20,6 +20,7 @@ NEEDED = (
 OPTIONAL = {
     "slicer-core": ("compares with Grow from seeds", "pip install 'fastsam3d[compare]'"),
     "lightning": ("trains networks", "pip install 'fastsam3d[train]'"),
+    "transformers": ("builds the paper's 2D systems", "pip install 'fastsam3d[benchmark]'"),
 }
 
 
@@ -50,7 +51,8 @@ def _python() -> Check:
     return Check("python", found, sys.version_info >= (3, 11), mend="install Python 3.11 or newer")
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Return the version of an installed package; None if it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -58,7 +60,7 @@ def _version(name: str) -> str | None:
 
 
 def _package(name: str) -> Check:
-    version = _version(name)
+    version = version_of(name)
     if version is None:
         return Check(name, "missing", good=False, mend=f"pip install {name}")
     return Check(name, version)
@@ -66,7 +68,7 @@ def _package(name: str) -> Check:
 
 def _optional() -> Iterator[Check]:
     for name, (purpose, command) in OPTIONAL.items():
-        version = _version(name)
+        version = version_of(name)
         found = f"{version or 'not installed'}; {purpose}"
         yield Check(name, found, version is not None, needed=False, mend=command)
 
@@ -137,7 +139,14 @@ def _weights(preset: str) -> Iterator[Check]:
 
 
 def _memory() -> Check:
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+    gib = memory_gib()
+    if gib is None:
         return Check("memory", "unknown", needed=False)
-    gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return Check("memory", f"{gib:.1f} GiB", gib >= 3.5, mend="use a computer with 4 GiB or more")
+
+
+def memory_gib() -> float | None:
+    """Return how much memory this computer has; None if the system does not tell."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30

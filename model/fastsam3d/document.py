@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from .whole import write_text
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
   color: #1a1d24; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border-bottom: 1px solid #d5d9e0; padding: .3rem .8rem; text-align: right; }
 th:first-child, td:first-child { text-align: left; }
 img { max-width: 100%; }
@@ -50,13 +52,20 @@ class Picture:
 Block = Heading | Text | Table | Picture
 
 
+def called(path: str) -> str:
+    """Return a file's or folder's name alone, since a report may be read on other machines."""
+    return Path(path).absolute().name
+
+
 def write_both(folder: Path, name: str, blocks: Sequence[Block]) -> tuple[Path, Path]:
-    """Write NAME.md, which refers to its pictures, and NAME.html, which holds them."""
+    """Write NAME.md, which refers to its pictures, and NAME.html, which holds them.
+
+    Raises:
+        InputError: one of them cannot be written.
+    """
     texts = {f"{name}.md": markdown(blocks), f"{name}.html": html(blocks)}
     for file, text in texts.items():
-        scratch = folder / f".{file}.part"
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(folder / file)
+        write_text(folder / file, text)
     return folder / f"{name}.md", folder / f"{name}.html"
 
 

@@ -6,27 +6,25 @@ that a method looks at comes from the clicks alone.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 
-from .clicks import Click, Mask, Strategy, next_click, paired_rng
+from .clicks import Click, Mask, Strategy, next_click
+from .course import Course, attempt, object_rng
 from .errors import InputError
 from .folders import make_folder
 from .images import read_labels, write_mask
 from .masks import MASK_SUFFIXES
 from .methods import Method
-from .metrics import Truth
-from .plan import Scan, Task, plan
+from .plan import Scan, Task, inside, plan
 from .results import ObjectResult, Records
 from .truthcheck import check_labels
 
 Progress = Callable[[int, int, ObjectResult], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ def evaluate(
         strategy: where the clicks go: see `clicks.next_click`.
         split: only rows of this split.
         records: keep each result here as it comes, and take from here what an earlier run did.
-        save_masks: write the last mask of each object here, as `METHOD/CASE_VALUE.nii.gz`.
+        save_masks: write the last mask of each object here, as `METHOD/CASE_VALUE.nii.gz`; a
+            group's value is `1+2`.
         on_progress: called with the number of results so far, of all, and the newest.
 
     Raises:
@@ -106,9 +105,9 @@ def evaluate_object(
         The result and the last mask.
     """
     truth = scan.truth(task.label)
-    rng = paired_rng(settings.seed, task.row.case, task.label.value)
-    course, mask = _Course(), np.zeros(truth.mask.shape, bool)
-    _, course.failure = _attempt(partial(method.start, scan.volume_kji, scan.ijk_to_ras))
+    rng = object_rng(settings.seed, task)
+    course, mask = Course(), np.zeros(truth.mask.shape, bool)
+    _, course.failure = attempt(partial(method.start, scan.volume_kji, scan.ijk_to_ras))
     while not course.failure and len(course.dice) < settings.clicks:
         click = next_click(
             truth.mask,
@@ -120,11 +119,19 @@ def evaluate_object(
         if click is None:
             break
         began = perf_counter()
-        answer, course.failure = _attempt(partial(_answer, method, click, mask.shape))
+        answer, course.failure = attempt(partial(_answer, method, click, mask.shape))
         if answer is not None:
             mask = answer
-            course.add(click, perf_counter() - began, mask, truth)
-    return course.result(method.name, task, truth, settings), mask
+            course.add([click], perf_counter() - began, mask, truth)
+    result = course.result(
+        method.name,
+        task,
+        truth.voxels,
+        clicks=settings.clicks,
+        seed=settings.seed,
+        strategy=settings.strategy,
+    )
+    return result, mask
 
 
 def score_masks(
@@ -141,8 +148,9 @@ def score_masks(
 
     Args:
         manifest: the CSV file, or its folder.
-        masks: folder of `CASE_VALUE.nii.gz` masks or `CASE.nii.gz` label maps (or .nrrd, .mha).
-            A missing file and one on another grid count as failures, with score 0.
+        masks: folder of `CASE_VALUE.nii.gz` masks, a group's value being `1+2`, or `CASE.nii.gz`
+            label maps (or .nrrd, .mha). A missing file and one on another grid count as failures,
+            with score 0.
         limit: at most so many objects, spread over folders and images.
         split: only rows of this split.
         on_progress: called with the number of results so far, of all, and the newest.
@@ -157,11 +165,14 @@ def score_masks(
     results: list[ObjectResult] = []
     for task in tasks:
         scan = scan_of(task.row)
-        truth, course = scan.truth(task.label), _Course()
-        mask, course.failure = _attempt(partial(_load, masks, task, scan))
+        truth, course = scan.truth(task.label), Course()
+        mask, course.failure = attempt(partial(_load, masks, task, scan))
         if mask is not None:
             course.score(mask, truth)
-        results.append(course.result(masks.resolve().name, task, truth, Settings(clicks=1)))
+        given = course.result(
+            masks.resolve().name, task, truth.voxels, clicks=1, seed=0, strategy="centre"
+        )
+        results.append(given)
         if on_progress is not None:
             on_progress(len(results), len(tasks), results[-1])
     return results
@@ -173,66 +184,11 @@ def _tasks(manifest: Path, limit: int | None, split: str | None) -> tuple[Task, 
     return chosen.tasks
 
 
-@dataclass
-class _Course:
-    """The scores of one object as they come."""
-
-    dice: list[float] = field(default_factory=list)
-    surface_dice: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    placed: list[Click] = field(default_factory=list)
-    failure: str = ""
-
-    def add(self, click: Click, seconds: float, mask: Mask, truth: Truth) -> None:
-        self.placed.append(click)
-        self.seconds.append(seconds)
-        self.score(mask, truth)
-
-    def score(self, mask: Mask, truth: Truth) -> None:
-        self.dice.append(truth.dice(mask))
-        self.surface_dice.append(truth.surface_dice(mask))
-
-    def result(self, method: str, task: Task, truth: Truth, settings: Settings) -> ObjectResult:
-        return ObjectResult(
-            method=method,
-            case=task.row.case,
-            patient=task.row.patient,
-            folder=task.row.folder,
-            modality=task.row.modality,
-            label=task.label.value,
-            name=task.label.name,
-            voxels=truth.voxels,
-            seed=settings.seed,
-            strategy=settings.strategy,
-            dice=_held(self.dice, settings.clicks),
-            surface_dice=_held(self.surface_dice, settings.clicks),
-            seconds=tuple(self.seconds),
-            placed=tuple((*click.voxel_kji, int(click.positive)) for click in self.placed),
-            failure=self.failure,
-        )
-
-
-def _attempt(call: Callable[[], T]) -> tuple[T | None, str]:
-    """Call a method; whatever it raises is its failure, told in words."""
-    try:
-        return call(), ""
-    except Exception as error:
-        if "out of memory" in str(error).lower():  # the engine goes on on the CPU
-            raise
-        return None, f"{type(error).__name__}: {error}"
-
-
 def _answer(method: Method, click: Click, shape: tuple[int, ...]) -> Mask:
     mask = np.asarray(method.click(click.voxel_kji, positive=click.positive))
     if mask.shape != shape:
         raise ValueError(f"gave a mask of shape {mask.shape}, expected the volume's {shape}")
     return mask.astype(bool, copy=False)
-
-
-def _held(values: Sequence[float], length: int) -> tuple[float, ...]:
-    """Repeat the last of some values up to a length; 0 if there are none."""
-    last = values[-1] if values else 0.0
-    return (*values, *[last] * (length - len(values)))
 
 
 def _stem(task: Task) -> str:
@@ -253,7 +209,7 @@ def _load(masks: Path, task: Task, scan: Scan) -> Mask:
     volume = read_labels(path)
     if not scan.shares_grid(volume):
         raise ValueError(f"{path.name} is not on the image's grid")
-    return volume.array_kji > 0 if single else volume.array_kji == value
+    return volume.array_kji > 0 if single else inside(volume.array_kji, task.label)
 
 
 def _first(folder: Path, stem: str) -> Path | None:

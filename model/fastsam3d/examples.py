@@ -1,7 +1,7 @@
 """What training learns from: a patch, and the pieces of it that are objects."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from .clarity import clear_pieces
 from .synthetic import Random
 
 SMALLEST_PIECE = 48
@@ -23,11 +24,33 @@ MOST_PIECES = 250
 
 MOST_PIECES_A_LABEL = 12
 
+_LARGEST_HALF = 32768.0
+"""A number that float16 holds, with room above it."""
+
 Separate = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Splits a label map into its connected pieces; see `separate`."""
 
 Supervoxels = Callable[[Tensor, Random], Tensor]
 """Splits a patch into regions of like intensity; see `supervoxels`."""
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """A patch as its scan has it, zero level and extremes included: the published networks need it.
+
+    values: (128, 128, 128) float16, in units of `unit`, with the signs of the scan's.
+    is_ct: whether they are Hounsfield units.
+    """
+
+    values: Tensor
+    unit: float
+    is_ct: bool = False
+
+    @classmethod
+    def of(cls, image: Tensor, *, is_ct: bool = False) -> "Intensities":
+        """Keep a (128, 128, 128) patch to a part in 2000 of each voxel."""
+        unit = float(image.abs().amax()) / _LARGEST_HALF or 1.0
+        return cls((image / unit).half(), unit, is_ct)
 
 
 @dataclass(frozen=True)
@@ -37,11 +60,13 @@ class Example:
     image: (128, 128, 128) uint8, the 0.5th to the 99.5th percentile of the patch.
     objects: (64, 64, 64) uint8, 0 where nothing is to be segmented.
     targets: groups of values of `objects`; each group is one object.
+    intensities: of the patch; None where our own networks alone are to learn from it.
     """
 
     image: Tensor
     objects: Tensor
     targets: tuple[tuple[int, ...], ...]
+    intensities: Intensities | None = field(default=None, kw_only=True)
 
 
 def separate(labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,7 +109,8 @@ def make_example(
     Args:
         image: (128, 128, 128).
         labels: (64, 64, 64); values above 0 are objects.
-        split: make each connected piece an object of its own; otherwise a label's pieces are one.
+        split: make each connected piece that the image shows clearly an object of its own;
+            otherwise a label's pieces are one, clear or not.
         separate: finds the pieces.
     """
     pieces, owners = separate(labels)
@@ -94,9 +120,12 @@ def make_example(
     for number, piece in enumerate((piece for group in kept for piece in group), 1):
         numbers[1 + piece] = number
     groups = [tuple(int(numbers[1 + piece]) for piece in group) for group in kept]
-    targets = [(n,) for group in groups for n in group] if split else groups
     objects = torch.from_numpy(numbers).to(pieces.device)[pieces]
-    return Example(to_uint8(image), objects, tuple(targets))
+    if split:
+        clear = F.pad(clear_pieces(image, objects.long(), int(numbers.max())), (1, 0))
+        objects = objects * clear[objects.long()]
+        groups = [(int(n),) for n in clear.nonzero()]
+    return Example(to_uint8(image), objects, tuple(groups))
 
 
 def _kept_pieces(

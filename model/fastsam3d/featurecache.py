@@ -1,23 +1,23 @@
 """A teacher's features on disk: computed once, read at every epoch."""
 
 import json
-import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from .augmentation import unvaried
 from .errors import InputError
 from .examples import Example
 from .folders import make_folder
+from .packing import write_tensors
 from .teacher import Teacher
+from .whole import write_text
 
 INDEX = "index.json"
 SHARD = 64
@@ -25,6 +25,9 @@ SHARD = 64
 
 TOGETHER = 4
 """Examples that the teacher is shown at once."""
+
+IMAGES, SUMS = "image_checksums", "feature_checksums"
+"""Beside the features in a file."""
 
 
 class Examples(Protocol):
@@ -47,8 +50,9 @@ class Featured(Example):
 class FeatureCache:
     """The features of some examples by one teacher, float16, in files of `SHARD` examples.
 
-    A file counts once it is whole; an interrupted filling goes on with the next. Beside an
-    example's features lies the checksum of its image, so that none is taken for another's.
+    A file counts once it is whole; an interrupted filling goes on with the next. Each holds the
+    teacher's hash, and beside an example's features their checksum and that of its image, so that
+    none is taken for another's and none that has changed is learnt from.
 
     Args:
         folder: for the files; made if need be.
@@ -63,70 +67,83 @@ class FeatureCache:
     def __init__(self, folder: Path, teacher: Teacher, layers: int, *, shard: int = SHARD) -> None:
         make_folder(folder)
         self.folder, self._teacher, self._layers, self._shard = folder, teacher, layers, shard
-        expected = {"teacher": teacher.sha256(), "layers": layers, "examples_a_file": shard}
+        self._hash = teacher.sha256()
+        expected = {"teacher": self._hash, "layers": layers, "examples_a_file": shard}
         path = folder / INDEX
         if not path.exists():
-            _write_whole(path, lambda scratch: scratch.write_text(json.dumps(expected)))
+            write_text(path, json.dumps(expected))
         elif _read_index(path) != expected:
-            raise InputError(
-                f"{folder} holds the features of another teacher or for another student; choose "
-                "another folder for the cache, or delete it."
-            )
+            raise self._is_of_others()
 
     def fill(self, examples: Examples) -> Iterator[int]:
         """Ask the teacher about all examples that are not there yet; yield how many are there.
 
         Raises:
-            InputError: features there are not of these examples.
+            InputError: features there are not of these examples or not by this teacher, or a file
+                is damaged or cannot be written.
         """
         for start in range(0, len(examples), self._shard):
             numbers = range(start, min(start + self._shard, len(examples)))
             path = self._path(start // self._shard)
-            if not path.exists() or _length(path) < len(numbers):
-                content = self._computed([examples[number] for number in numbers])
-                _write_whole(path, partial(save_file, content))
+            there = self._images(path) if path.exists() else []
+            asked = [examples[number] for number in numbers]
+            sums = [_image_sum(example) for example in asked]
+            if there[: len(sums)] != sums[: len(there)]:
+                raise self._is_of_others("other examples")
+            if len(there) < len(asked):
+                write_tensors(path, self._computed(asked, sums), {"teacher": self._hash})
             yield numbers.stop
 
     def is_full(self, count: int) -> bool:
         """Tell whether the features of `count` examples are there."""
         paths = [self._path(n) for n in range(-(-count // self._shard))]
-        return all(path.exists() for path in paths) and sum(map(_length, paths)) >= count
+        if not all(path.exists() for path in paths):
+            return False
+        return sum(len(self._images(path)) for path in paths) >= count
 
     def read(self, number: int, example: Example) -> Featured:
         """Return an example with its features.
 
         Raises:
-            InputError: there are none, or they are another example's.
+            InputError: there are none, they are another example's or teacher's, or have changed.
         """
-        path = self._path(number // self._shard)
+        path, place = self._path(number // self._shard), number % self._shard
         try:
             with safe_open(path, "pt") as file:
-                place = number % self._shard
-                checksum = int(file.get_slice("checksums")[place])
+                teacher = (file.metadata() or {}).get("teacher")
+                image, features = (int(file.get_slice(name)[place]) for name in (IMAGES, SUMS))
                 values = file.get_slice("features")[place]
         except (OSError, SafetensorError, IndexError) as error:
             raise InputError(
-                f"{self.folder} lacks the features of example {number}; delete the folder and "
-                "call again."
+                f"{self.folder} lacks the features of example {number}, or they are damaged; "
+                "delete the folder and call again."
             ) from error
-        if checksum != _checksum(example):
-            raise InputError(
-                f"{self.folder} holds the features of other examples; choose another folder for "
-                "the cache, or delete it."
-            )
-        return Featured(example.image, example.objects, example.targets, tuple(values))
+        if teacher != self._hash:
+            raise self._is_of_others()
+        if image != _image_sum(example):
+            raise self._is_of_others("other examples")
+        if features != _sum(values):
+            raise InputError(f"{path} has changed; delete it and call again.")
+        return Featured(
+            example.image,
+            example.objects,
+            example.targets,
+            tuple(values),
+            intensities=example.intensities,
+        )
 
-    def _computed(self, examples: list[Example]) -> dict[str, Tensor]:
+    def _computed(self, examples: list[Example], images: list[int]) -> dict[str, Tensor]:
         parts = [
             self._features(examples[i : i + TOGETHER]) for i in range(0, len(examples), TOGETHER)
         ]
-        checksums = torch.tensor([_checksum(example) for example in examples])
-        return {"features": torch.cat(parts), "checksums": checksums}
+        features = torch.cat(parts)
+        sums = torch.tensor([_sum(each) for each in features])
+        return {"features": features, IMAGES: torch.tensor(images), SUMS: sums}
 
     def _features(self, examples: list[Example]) -> Tensor:
         """Return (n, layers, 8, 8, 8, C) float16 on the CPU."""
         device = self._teacher.network.device
-        outputs = self._teacher.outputs([e.image.to(device).float() / 255 for e in examples])
+        outputs = self._teacher.outputs([unvaried(example, device) for example in examples])
         ratio = len(outputs) // self._layers
         features = torch.stack(outputs[ratio - 1 :: ratio], 1).half().cpu()
         if not bool(features.isfinite().all()):
@@ -135,6 +152,24 @@ class FeatureCache:
                 "cache out."
             )
         return features
+
+    def _images(self, path: Path) -> list[int]:
+        """Return the checksums of the images that a file holds the features of."""
+        try:
+            with safe_open(path, "pt") as file:
+                teacher = (file.metadata() or {}).get("teacher")
+                images: list[int] = file.get_tensor(IMAGES).tolist()
+        except (OSError, SafetensorError) as error:
+            raise _damaged(path) from error
+        if teacher != self._hash:
+            raise self._is_of_others()
+        return images
+
+    def _is_of_others(self, what: str = "another teacher or for another student") -> InputError:
+        return InputError(
+            f"{self.folder} holds the features of {what}; choose another folder for the cache, or "
+            "delete it."
+        )
 
     def _path(self, file: int) -> Path:
         return self.folder / f"features-{file:05d}.safetensors"
@@ -154,17 +189,16 @@ class WithFeatures:
         return self._cache.read(index, self._examples[index])
 
 
-def _checksum(example: Example) -> int:
-    return zlib.crc32(example.image.numpy().tobytes())
+def _image_sum(example: Example) -> int:
+    return _sum(example.image)
 
 
-def _length(path: Path) -> int:
-    try:
-        with safe_open(path, "pt") as file:
-            length: int = file.get_slice("checksums").get_shape()[0]
-    except (SafetensorError, KeyError) as error:
-        raise InputError(f"{path} is damaged; delete it and call again.") from error
-    return length
+def _sum(values: Tensor) -> int:
+    return zlib.crc32(values.contiguous().numpy().tobytes())
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path} is damaged, or of an earlier version; delete it and call again.")
 
 
 def _read_index(path: Path) -> Any:
@@ -172,13 +206,3 @@ def _read_index(path: Path) -> Any:
         return json.loads(path.read_text())
     except ValueError as error:
         raise InputError(f"{path} is damaged; delete its folder and call again.") from error
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(scratch)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

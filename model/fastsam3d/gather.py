@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from .apart import parted, patches, write_rows
-from .bars import bar
+from .apart import parted, write_rows
 from .devices import is_first, wait_for_first
 from .errors import InputError
 from .examples import Example
 from .featurecache import Examples
 from .folders import make_folder
-from .manifest import Row, read_manifest
-from .pool import TARGETS, Pool
+from .heldout import keep, kept_in
+from .manifest import TRAINING, Row, read_manifest, split_to_learn_from
+from .pool import TARGETS, Pool, check_spacing, claim_spacing
 from .supply import EXAMPLES, supply
 
 DATA, HELD_OUT, LEARNT = "data", "heldout", "learnt"
@@ -99,11 +98,12 @@ def once(work: Callable[[], None], is_done: Callable[[], bool]) -> None:
 
 
 def _from_examples(folder: Path, wanted: Wanted) -> Gathered:
+    check_spacing(folder, wanted.spacing_mm)
     pool, beside = Pool(folder), folder.parent / HELD_OUT
     if (beside / TARGETS).is_file():
         held_out = Pool(beside)
-        kept = Part(held_out, range(min(wanted.held_out, len(held_out))))
-        return Gathered(pool, kept, "of other patients")
+        part = Part(held_out, range(min(wanted.held_out, len(held_out))))
+        return Gathered(pool, kept_in(beside, len(part)) or part, "of other patients")
     if len(pool) < 2:
         raise InputError(f"{folder} holds {len(pool)} examples; prepare at least 2.")
     apart = min(wanted.held_out, max(1, len(pool) // _SHARE))
@@ -132,23 +132,14 @@ def _by_patient(wanted: Wanted, rows: list[Row], apart: list[Row]) -> Gathered:
 
     once(write, manifest.is_file)
     pool = _supplied(wanted, wanted.examples, manifest, None)
-    held_out = Pool(wanted.folder / HELD_OUT)
+    claim_spacing(wanted.folder / HELD_OUT, wanted.spacing_mm)
+    held_out: Examples = Pool(wanted.folder / HELD_OUT)
     if is_first():
-        _keep_apart(held_out, wanted, apart)
+        held_out = keep(
+            Pool(wanted.folder / HELD_OUT), apart, wanted.held_out, wanted.seed, wanted.spacing_mm
+        )
     patients = len({row.patient for row in apart})
     return Gathered(pool, held_out, f"of {patients} patients, none of whom was learnt from")
-
-
-def _keep_apart(pool: Pool, wanted: Wanted, rows: list[Row]) -> None:
-    there = len(pool)
-    if there >= wanted.held_out:
-        return
-    drawn = patches(rows, wanted.seed, wanted.spacing_mm)
-    with bar("preparing held-out examples", wanted.held_out) as show:
-        for number, example in enumerate(islice(drawn, wanted.held_out)):
-            if number >= there:
-                pool.append(example)
-            show(number + 1, f"{number + 1} of {wanted.held_out}")
 
 
 def _supplied(wanted: Wanted, count: int, manifest: Path, split: str | None) -> Pool:
@@ -166,7 +157,7 @@ def _supplied(wanted: Wanted, count: int, manifest: Path, split: str | None) -> 
 def _manifest(wanted: Wanted) -> tuple[Path, str | None]:
     """Return the source's manifest and the split to take; prepare a dataset first."""
     if wanted.source.is_file() or (wanted.source / "manifest.csv").is_file():
-        return wanted.source, wanted.split
+        return wanted.source, split_to_learn_from(wanted.source, wanted.split)
     from .dataset_command import run as prepare_dataset
     from .dataset_prepare import MANIFEST, Request
 
@@ -176,4 +167,4 @@ def _manifest(wanted: Wanted) -> tuple[Path, str | None]:
         prepare_dataset(Request(wanted.source, folder, workers=wanted.workers))
 
     once(work, (folder / MANIFEST).is_file)
-    return folder / MANIFEST, wanted.split or "train"
+    return folder / MANIFEST, wanted.split or TRAINING

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .augmentation import draw_masks, varied
 from .checkpoints import read_state
 from .compact import ConvBlock
 from .config import PRESETS, CompactConfig, ModelConfig
 from .errors import InputError
 from .examples import Example
-from .lesson import draw_masks, next_clicks, varied
+from .lesson import next_clicks
 from .model import CompactNetwork, FastSAM3D, build
 from .progressive import whole_ratio
 from .synthetic import Random
@@ -89,32 +90,70 @@ def _inherited(key: str, value: Tensor, old: dict[str, Tensor], ratio: int) -> T
     return torch.zeros_like(value) if rest.startswith(_ENDS_OF_A_LAYER) else value
 
 
-def seed_from(student: FastSAM3D, teacher: FastSAM3D, parts: tuple[str, ...] = PARTS) -> None:
-    """Start a student from its teacher: layer i from the teacher's layer ri, the rest copied.
-
-    What the two do not share, or have in another shape, stays as it is.
+def seed_from(
+    student: FastSAM3D, teacher: FastSAM3D, parts: tuple[str, ...] = PARTS
+) -> dict[str, str]:
+    """Start a student from its teacher as `shared` says; what they do not share stays as it is.
 
     Args:
         student: changed.
-        teacher: r times as deep.
+        teacher: whose weights are copied.
         parts: of `PARTS`, which to copy.
 
-    Raises:
-        InputError: the teacher's depth is no multiple of the student's.
+    Returns:
+        What was copied, as `shared` names it.
     """
-    ratio = whole_ratio(depth(encoder_of(teacher)), depth(encoder_of(student)))
-    theirs, state = teacher.state_dict(), student.state_dict()
-    for key, value in state.items():
-        source = theirs.get(_followed(key, ratio))
-        if key.startswith(parts) and source is not None and source.shape == value.shape:
-            state[key] = source
-    student.load_state_dict(state)
+    keys = shared(student, teacher, parts)
+    theirs = teacher.state_dict()
+    copied = {mine: theirs[source] for mine, source in keys.items()}
+    student.load_state_dict(student.state_dict() | copied)
+    return keys
 
 
-def _followed(key: str, ratio: int) -> str:
+def shared(
+    student: FastSAM3D, teacher: FastSAM3D, parts: tuple[str, ...] = PARTS
+) -> dict[str, str]:
+    """Name the tensors that a student can take over: layer i from the teacher's layer ri.
+
+    Args:
+        student: whose tensors they are.
+        teacher: r times as deep; without a whole r, no layer is taken over.
+        parts: of `PARTS`.
+
+    Returns:
+        The teacher's key for each of the student's that has the same shape there.
+    """
+    deep, shallow = depth(encoder_of(teacher)), depth(encoder_of(student))
+    theirs = teacher.state_dict()
+    found = dict[str, str]()
+    for key, value in student.state_dict().items():
+        source = _followed(key, deep, shallow)
+        there = key.startswith(parts) and source in theirs
+        if there and theirs[source].shape == value.shape:
+            found[key] = source
+    return found
+
+
+def inheritance(student: FastSAM3D, teacher: FastSAM3D, parts: tuple[str, ...]) -> str:
+    """Say how much of each part a student takes over from its teacher, for a report."""
+    keys, own = shared(student, teacher, parts), student.state_dict()
+    if not keys:
+        return "Nothing of the teacher's: the student starts from random weights."
+    counts = [
+        f"{sum(key.startswith(part) for key in keys)} of {sum(key.startswith(part) for key in own)}"
+        f" tensors of its {part.rstrip('.').replace('_', ' ')}"
+        for part in PARTS
+    ]
+    return f"The student starts with {', '.join(counts)} from the teacher."
+
+
+def _followed(key: str, deep: int, shallow: int) -> str:
     layer = _LAYER.fullmatch(key)
     if layer is None:
         return key
+    if deep % shallow:
+        return ""
+    ratio = deep // shallow
     return f"image_encoder.blocks.{ratio * (int(layer[1]) + 1) - 1}.{layer[2]}"
 
 

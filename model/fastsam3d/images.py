@@ -15,7 +15,10 @@ from .dicom import read_series
 from .errors import InputError
 from .masks import LPS_TO_RAS, write_mask
 
-__all__ = ["Volume", "read_labels", "read_volume", "write_mask"]
+__all__ = ["Volume", "read_grid", "read_labels", "read_volume", "write_mask"]
+
+_WHOLE = 1e-3
+"""How far from a whole number a label may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +64,52 @@ def read_volume(path: str | Path, series: str | None = None) -> Volume:
 
 
 def read_labels(path: str | Path) -> Volume:
-    """Read a label map, which may be empty; values are rounded to whole numbers.
+    """Read a label map, which may be empty.
 
     Raises:
-        InputError: as for `read_volume`, or values that are no labels.
+        InputError: as for `read_volume`, or values that are no whole numbers.
     """
     volume = _read(Path(path), None)
     array = volume.array_kji
     if array.dtype.kind not in "fiu" or not np.isfinite([array.min(), array.max()]).all():
         raise InputError(f"{volume.name} holds NaN or infinity; expected whole-number labels.")
-    whole = (np.rint(array) if array.dtype.kind == "f" else array).astype(np.int32)
-    return Volume(whole, volume.ijk_to_ras, volume.name, volume.notes)
+    if array.dtype.kind == "f":
+        array = _whole(array, volume.name)
+    return Volume(array.astype(np.int32), volume.ijk_to_ras, volume.name, volume.notes)
+
+
+def read_grid(path: str | Path) -> Volume:
+    """Read where the voxels of a scan or label map lie, and none of them: they come as zeros.
+
+    Raises:
+        InputError: it is no volume.
+    """
+    path = Path(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with _quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:  # a folder, axes that are not quite at right angles, or no image
+        volume = _read(path, None)
+        shape, ijk_to_ras = volume.array_kji.shape, volume.ijk_to_ras
+    else:
+        _check_form(reader, path.name)
+        shape, ijk_to_ras = reader.GetSize()[2::-1], _ijk_to_ras(reader)
+    return Volume(np.broadcast_to(np.uint8(0), shape), ijk_to_ras, path.name)
+
+
+def _whole(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Round what is whole but for its type; refuse an image, or labels that were interpolated."""
+    whole: NDArray[Any] = np.rint(array)
+    off = np.abs(array - whole)
+    if off.max() > _WHOLE:
+        example = float(array.flat[int(off.argmax())])
+        raise InputError(
+            f"{name} holds values such as {example:.4g} between whole numbers; labels were "
+            "interpolated, or it is no label map: resample labels by nearest neighbour."
+        )
+    return whole
 
 
 def _read(path: Path, series: str | None) -> Volume:
@@ -164,11 +202,11 @@ def _components(image: Any) -> int:
 
 
 def _ijk_to_ras(image: Any) -> NDArray[np.float64]:
-    if image.GetDimension() == 4:
-        image = image[:, :, :, 0]
+    """Return the matrix of the first three axes; `image` is an image or a reader."""
+    axes = image.GetDimension()
     matrix = np.eye(4)
-    matrix[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    matrix[:3, 3] = image.GetOrigin()
+    matrix[:3, :3] = np.reshape(image.GetDirection(), (axes, axes))[:3, :3] * image.GetSpacing()[:3]
+    matrix[:3, 3] = image.GetOrigin()[:3]
     return np.asarray(LPS_TO_RAS @ matrix)
 
 

@@ -46,8 +46,11 @@ def normalise(
 
 def _zscore(values: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
     counted = reference if reference.size else values
-    mean, deviation = counted.mean(dtype=np.float64), counted.std(dtype=np.float64)
-    flat = deviation <= 1e-6 * max(1.0, abs(mean))
-    return ((values - np.float32(mean)) * np.float32(0.0 if flat else 1 / deviation)).astype(
-        np.float32, copy=False
-    )
+    mean = float(counted.mean(dtype=np.float64))
+    slope = zscore_slope(mean, float(counted.std(dtype=np.float64)))
+    return ((values - np.float32(mean)) * np.float32(slope)).astype(np.float32, copy=False)
+
+
+def zscore_slope(mean: float, deviation: float) -> float:
+    """Return what a z-score multiplies by; 0 where the intensities are all alike."""
+    return 0.0 if deviation <= 1e-6 * max(1.0, abs(mean)) else 1 / deviation

@@ -1,6 +1,7 @@
 """`fastsam3d train`: from a manifest of labelled scans to a file of weights."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from .console import said
 from .curve import Record
 from .devices import is_first
 from .errors import InputError
+from .folders import make_folder
 from .growth import fresh, revive, started_from
+from .lock import locked
+from .manifest import split_to_learn_from
 from .model import CompactNetwork
 from .packing import save_weights
 from .pool import Pool
@@ -56,12 +60,23 @@ def run(course: Course, network: CompactConfig | None = None) -> Path:
         InputError: an unusable manifest, folder or setting, or Lightning is missing.
     """
     config = network or _own(course.preset)
+    if config.attention == "sparse" and course.config.patch_size < config.patch_size:
+        raise InputError(
+            f"Sparse attention reads patches of {config.patch_size} voxels alone; train "
+            f"fastsam3d-teacher at {course.config.patch_size}, and distil it."
+        )
     learner = _learner(course, config)
+    make_folder(course.folder)
+    with locked(course.folder) if is_first() else nullcontext():
+        return _run(course, learner)
+
+
+def _run(course: Course, learner: CompactNetwork) -> Path:
     pool = supply(
         course.folder,
         course.examples,
         course.manifest,
-        split=course.split,
+        split=split_to_learn_from(course.manifest, course.split),
         workers=course.workers,
         seed=course.config.seed,
     )

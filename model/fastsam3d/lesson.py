@@ -1,100 +1,19 @@
 """One lesson: a session of simulated clicks on patches, and what a network learns from it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .cube import SIZE
-from .examples import Example
+from .augmentation import CELL, Prompted
 from .model import CompactNetwork
 from .synthetic import GRID, Random
 
-Variety = Literal["none", "flips", "all"]
-"""How examples are varied: not at all, by flips, or by flips, turns and other brightness."""
-
 Answer = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Turns points, labels and the previous logits into logits and IoU, as `FastSAM3D.decode` does."""
-
-
-@dataclass(frozen=True)
-class Prompted:
-    """Patches and the objects to find in them.
-
-    image: (B, 1, 128, 128, 128) float32, normalised.
-    masks: (B * objects, 64, 64, 64) bool; those of one patch follow one another.
-    """
-
-    image: Tensor
-    masks: Tensor
-
-    @property
-    def objects(self) -> int:
-        """Return the number of objects of each patch."""
-        return len(self.masks) // len(self.image)
-
-
-def make_batch(examples: Sequence[Example], objects: int, randoms: Sequence[Random]) -> Prompted:
-    """Augment examples and draw objects of each, each with a generator of its own."""
-    pairs = zip(examples, randoms, strict=True)
-    images, masks = zip(*(augment(one, objects, random) for one, random in pairs), strict=True)
-    return Prompted(torch.stack(images)[:, None], torch.cat(masks))
-
-
-def augment(example: Example, objects: int, random: Random) -> tuple[Tensor, Tensor]:
-    """Vary an example in every way and draw objects of it.
-
-    Returns:
-        (128, 128, 128) float32 normalised, and (objects, 64, 64, 64) bool.
-    """
-    image, labels = varied(example, random)
-    masks = draw_masks(example, labels, objects, random)
-    return normalised(image, "zscore-clipped"), masks
-
-
-def varied(example: Example, random: Random, how: Variety = "all") -> tuple[Tensor, Tensor]:
-    """Flip, turn and re-colour an example.
-
-    Returns:
-        (128, 128, 128) float32 of about 0 to 1, and (64, 64, 64) uint8 labels, on the device.
-    """
-    order = random.order() if how == "all" else [0, 1, 2]
-    flips = [axis for axis in range(3) if how != "none" and random.chance(0.5)]
-    image, labels = (
-        values.to(random.device).permute(order).flip(flips)
-        for values in (example.image, example.objects)
-    )
-    image = image.float() / 255
-    return (recoloured(image, random) if how == "all" else image), labels
-
-
-def recoloured(image: Tensor, random: Random) -> Tensor:
-    """Invert an image of 0 to 1, bend its brightness and add noise, each at times."""
-    if random.chance(0.4):
-        image = 1 - image
-    image = image ** (2 ** random.uniform(-0.7, 0.7))
-    if random.chance(0.3):
-        image = image + random.uniform(0, 0.12) * random.randn(*image.shape)
-    return image
-
-
-def draw_masks(example: Example, labels: Tensor, objects: int, random: Random) -> Tensor:
-    """Draw objects of an example: (objects, 64, 64, 64) bool, where its moved labels lie."""
-    groups = [example.targets[random.integer(0, len(example.targets) - 1)] for _ in range(objects)]
-    masks = [torch.isin(labels, torch.tensor(g, device=labels.device)) for g in groups]
-    return torch.stack(masks)
-
-
-def normalised(image: Tensor, how: str) -> Tensor:
-    """Do what `intensity.normalise` does, to an image whose extremes are clipped already."""
-    counted = image[image > 0] if how == "zscore-positive" else image
-    if len(counted) < 2 or not bool(counted.std() > 0):
-        counted = image
-    return (image - counted.mean()) / (counted.std() + 1e-5)
 
 
 def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tensor, Tensor]:
@@ -106,7 +25,7 @@ def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tenso
         random: decides between the middle and its surroundings.
 
     Returns:
-        (B, 3) points in patch voxels, 128 / g a cell; (B,) labels.
+        (B, 3) points in voxels of the patch; (B,) labels.
     """
     errors = torch.stack([masks & ~predicted, predicted & ~masks], 1)
     errors = torch.where(errors.flatten(1).any(1)[:, None, None, None, None], errors, _whole(masks))
@@ -117,8 +36,7 @@ def next_clicks(masks: Tensor, predicted: Tensor, random: Random) -> tuple[Tenso
     side = depth.shape[-1]
     label = 1 - pick // side**3
     cell = torch.stack([pick // side**2 % side, pick // side % side, pick % side], 1)
-    voxels = SIZE / masks.shape[-1]
-    return voxels * _wrong_voxel(errors, 1 - label, cell) + (voxels - 1) / 2, label
+    return CELL * _wrong_voxel(errors, 1 - label, cell) + (CELL - 1) / 2, label
 
 
 def _whole(masks: Tensor) -> Tensor:
@@ -173,21 +91,27 @@ class Turn(NamedTuple):
 
 
 def session(
-    answer: Answer, masks: Tensor, count: int, randoms: Sequence[Random], mask_size: int = GRID
+    answer: Answer,
+    masks: Tensor,
+    count: int,
+    randoms: Sequence[Random],
+    mask_size: int | None = None,
 ) -> Iterator[Turn]:
     """Click at the errors of a network's answers; the first and the last click are learnt from.
 
     Args:
         answer: of the network, to clicks on all B objects.
-        masks: (B, 64, 64, 64) bool, the truth.
+        masks: (B, g, g, g) bool, the truth.
         count: of clicks.
         randoms: each decides about its share of the objects.
-        mask_size: cells along a side of the network's logits; the first previous ones are zeros.
+        mask_size: cells along a side of the network's logits, by default the truth's; the first
+            previous ones are zeros.
     """
-    previous = torch.zeros(len(masks), 1, *(mask_size,) * 3, device=masks.device)
+    cells = masks.shape[-1]
+    previous = torch.zeros(len(masks), 1, *(mask_size or cells,) * 3, device=masks.device)
     points, labels = [], []
     for click in range(count):
-        point, label = _clicks_of_each(masks, on_grid(previous)[:, 0] > 0, randoms)
+        point, label = _clicks_of_each(masks, on_grid(previous, cells)[:, 0] > 0, randoms)
         points.append(point)
         labels.append(label)
         learnt = click in (0, count - 1)
@@ -206,11 +130,11 @@ def _clicks_of_each(
     return torch.cat(points), torch.cat(labels)
 
 
-def on_grid(logits: Tensor) -> Tensor:
-    """Interpolate (B, n, g, g, g) logits to the 64³ grid of the truth, unless they lie on it."""
-    if logits.shape[-1] == GRID:
+def on_grid(logits: Tensor, cells: int = GRID) -> Tensor:
+    """Interpolate (B, n, g, g, g) logits to the grid of the truth, unless they lie on it."""
+    if logits.shape[-1] == cells:
         return logits
-    return F.interpolate(logits.float(), size=(GRID,) * 3, mode="trilinear")
+    return F.interpolate(logits.float(), size=(cells,) * 3, mode="trilinear")
 
 
 def click_loss(

@@ -1,29 +1,20 @@
 """Logit-level distillation: a student answers clicks, and is held to teacher and truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .augmentation import Shown, Variety, draw_masks, varied
 from .errors import InputError
 from .examples import Example
-from .lesson import (
-    Turn,
-    Variety,
-    answer_loss,
-    draw_masks,
-    mask_loss,
-    on_grid,
-    repeated,
-    session,
-    varied,
-)
+from .lesson import Turn, answer_loss, mask_loss, on_grid, repeated, session
 from .model import FastSAM3D
 from .synthetic import Random
 from .task import Moment, Task
-from .teacher import Teacher, all_answers, seen_by
+from .teacher import Teacher, all_answers, seen_by, suited
 
 
 @dataclass(frozen=True)
@@ -33,7 +24,7 @@ class LogitConfig:
     objects: of each patch.
     clicks: of which a step simulates one of these numbers; the first and the last are learnt from.
     truth: weight of the ground truth; teacher: weight of the agreement with the teacher.
-    variety: of the patches shown.
+    variety: of the patches shown, as `teacher.suited` to both networks.
     """
 
     objects: int = 3
@@ -68,7 +59,9 @@ class LogitTask(Task):
     ) -> None:
         super().__init__()
         self.student = student
-        self.config = config or LogitConfig()
+        config = config or LogitConfig()
+        variety = suited(config.variety, student, teacher.network)
+        self.config = replace(config, variety=variety)
         self._teacher = teacher
 
     def bring(self, device: torch.device) -> None:
@@ -104,8 +97,8 @@ class LogitTask(Task):
             "teacher_iou": mask_loss(logits[:, :1], masks)[1].mean(),
         }
 
-    def _shown(self, examples: list[Example], randoms: list[Random]) -> tuple[list[Tensor], Tensor]:
-        """Vary examples; return (128, 128, 128) images and (B · objects, 64, 64, 64) masks."""
+    def _shown(self, examples: list[Example], randoms: list[Random]) -> tuple[list[Shown], Tensor]:
+        """Vary examples; return images and (B · objects, 64, 64, 64) masks."""
         images, masks = [], []
         for example, random in zip(examples, randoms, strict=True):
             image, labels = varied(example, random, self.config.variety)
@@ -117,7 +110,7 @@ class LogitTask(Task):
 class _Teaching:
     """A teacher's own session on some objects: it goes on from its own previous mask."""
 
-    def __init__(self, teacher: Teacher, images: list[Tensor], masks: Tensor) -> None:
+    def __init__(self, teacher: Teacher, images: list[Shown], masks: Tensor) -> None:
         self._teacher = teacher
         self._embedding = repeated(teacher.embedding(images), len(masks) // len(images))
         cells = teacher.network.mask_size

@@ -22,6 +22,7 @@ from .optimizer import Average, make_optimizer
 from .order import example_at, sample_random, share_of
 from .synthetic import Random
 from .task import Moment, Task
+from .whole import sweep, write_whole
 
 BOARD = "tensorboard"
 """The folder of TensorBoard's logs, one of each name."""
@@ -84,14 +85,14 @@ class Loop:
                 yield Record(self.step, self.seconds, values, rate)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint, whole or not at all."""
+        """Write a checkpoint, whole or not at all.
+
+        Raises:
+            InputError: it cannot be written; the one before stays.
+        """
         if self.is_first:
-            scratch = path.with_name(f".{path.name}.part")
-            try:
-                torch.save(self._state(), scratch)
-                scratch.replace(path)
-            finally:
-                scratch.unlink(missing_ok=True)
+            state = self._state()
+            write_whole(path, lambda partial: torch.save(state, partial))
         self._fabric.barrier()
 
     def load(self, path: Path) -> None:
@@ -105,6 +106,8 @@ class Loop:
             self.task.load_state_dict(state["task"])
             self._optimizer.load_state_dict(state["optimizer"])
             self._average.load(state["average"])
+            if scale := state.get("scale"):  # what is learnt in another precision has none
+                self._fabric.strategy.precision.load_state_dict(scale)
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
         except Exception as error:  # a damaged file raises whatever its bytes happen to spell
             raise InputError(
@@ -116,6 +119,7 @@ class Loop:
             "task": self.task.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "average": self._average.values,
+            "scale": self._fabric.strategy.precision.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -208,10 +212,12 @@ def run(
 
     Raises:
         InputError: no examples, a checkpoint or a device that does not fit, a loss that is no
-            number, or Lightning is missing.
+            number, a file that cannot be written, or Lightning is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     loop, checkpoint = Loop(task, examples, config), folder / f"{name}.ckpt"
+    if loop.is_first:
+        sweep(checkpoint)
     if checkpoint.exists():
         loop.load(checkpoint)
     saved = loop.step

@@ -1,12 +1,17 @@
 """How long, how fast and on what a training loop learns."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .errors import InputError
-from .order import lot_of
+from .order import lot_of, stage_seed
 from .task import Moment
+
+PRECISIONS = (
+    "auto", "32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true",
+)  # fmt: skip
+"""Of Fabric, those that need no other package."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class LoopConfig:
     clip: the gradient's largest norm; None leaves it.
     device: of `inputs.pick_device`; devices: how many of them a node; nodes: machines. torchrun,
         where it started the processes, decides the two.
-    precision: of Fabric; "auto" is bf16-mixed where that is fast, else 32-true.
+    precision: of `PRECISIONS`; "auto" is bf16-mixed where that is fast, else 32-true.
     save_every: steps from checkpoint to checkpoint.
     count_epochs: a `Moment` counts epochs instead of steps.
     """
@@ -59,8 +64,16 @@ class LoopConfig:
         if self.count_epochs and self.epochs is None:
             raise InputError(f"Got {unit} where epochs are to be counted; give epochs.")
         micro = self.batch if self.micro is None else self.micro
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"Got precision {self.precision!r}; expected one of {', '.join(PRECISIONS)}."
+            )
         if min(self.batch, micro, self.devices, self.nodes, self.save_every) < 1:
             raise InputError("Batch, micro, devices, nodes and save_every must be at least 1.")
+
+    def of_stage(self, number: int) -> "LoopConfig":
+        """Return the same with a seed of its own, for one of the stages of a training."""
+        return replace(self, seed=stage_seed(self.seed, number))
 
     def last_step(self, examples: int) -> int | None:
         """Return the number of steps with so many examples; None where seconds decide."""

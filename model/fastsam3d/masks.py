@@ -1,10 +1,9 @@
 """Masks to files, on the grid of the scan they were made from; whole or not at all."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,6 +12,7 @@ from scipy import ndimage
 
 from .errors import InputError
 from .nifti import check_complete
+from .whole import write_whole as write_whole
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """And back."""
@@ -58,25 +58,6 @@ def check_output(path: str | Path, suffixes: Sequence[str] = MASK_SUFFIXES) -> P
             f"Cannot write {path}: {error.strerror or error}; choose a folder that exists and that "
             "you may write to."
         ) from error
-
-
-def write_whole(path: str | Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, then put it in its place: all of it or nothing.
-
-    Raises:
-        InputError: it cannot be written, for want of room or permission.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{uuid4().hex[:8]}-{path.name}")
-    try:
-        write(partial)
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"Writing {path} failed; see whether the disk is full or the folder protected."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_mask(

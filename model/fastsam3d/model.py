@@ -218,7 +218,7 @@ class CompactNetwork(FastSAM3D):
         """Answer with the single mask and the three that differ, in that order."""
         B = len(points)
         if mask_logits is None:
-            mask_logits = points.new_zeros(1, 1, *(self.mask_size,) * 3)
+            mask_logits = points.new_zeros(1, 1, *(2 * embedding.fine.shape[-1],) * 3)
         mask_logits = mask_logits.expand(B, -1, -1, -1, -1)
         embedding = CompactEmbedding(*(each.expand(B, -1, -1, -1, -1) for each in embedding))
         tokens, maps = self.prompt_encoder(points, labels, embedding)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .synthetic import Random
 
-_ORDER, _SAMPLE, _LOT = 1, 2, 3
+_ORDER, _SAMPLE, _LOT, _STAGE = 1, 2, 3, 4
 """Each as the last of four numbers, since zeros at the end of a seed change nothing."""
 
 
@@ -30,6 +30,11 @@ def sample_random(seed: int, step: int, number: int, device: torch.device) -> Ra
 def lot_of(seed: int, step: int) -> int:
     """Draw the number that all samples of a step have in common."""
     return Random.seeded(seed, step, 0, _LOT).integer(0, 2**31 - 1)
+
+
+def stage_seed(seed: int, stage: int) -> int:
+    """Draw the seed of one of a training's stages, so that each has an order of its own."""
+    return Random.seeded(seed, 0, stage, _STAGE).integer(0, 2**31 - 1)
 
 
 def share_of(batch: int, rank: int, devices: int) -> range:

@@ -1,14 +1,15 @@
 """Small files for our own weights: half precision, or int8 with a scale a row."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .errors import InputError
+from .whole import write_whole
 
 SCALE_SUFFIX = ".int8_scale"
 """Ends the key of the (rows,) float32 scales beside an int8 tensor's own key."""
@@ -53,14 +54,31 @@ def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], *, int8: bool = False) -> None:
-    """Write packed weights as one safetensors file, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(pack(state, int8=int8), scratch)
-        scratch.chmod(0o644)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Write packed weights as one safetensors file, whole or not at all.
+
+    Raises:
+        InputError: as `pack` and `whole.write_whole`.
+    """
+    write_tensors(path, pack(state, int8=int8))
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors, and texts about them, as one safetensors file, whole or not at all.
+
+    Raises:
+        InputError: as `whole.write_whole`.
+    """
+
+    def write(partial: Path) -> None:
+        try:
+            save_file(dict(tensors), partial, None if about is None else dict(about))
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        partial.chmod(0o644)
+
+    write_whole(path, write)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

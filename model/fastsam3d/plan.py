@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .clicks import Spacing
+from .clicks import Mask, Spacing
 from .errors import InputError
 from .geometry import spacing_of
 from .images import Volume, read_labels, read_volume
-from .manifest import Label, Row, read_manifest
+from .manifest import Label, Object, Row, read_manifest
 from .metrics import Truth
 from .samegrid import grid_text, same_grid
 
@@ -24,10 +25,10 @@ SMALLEST_OBJECT = 200
 
 @dataclass(frozen=True)
 class Task:
-    """One object to be evaluated."""
+    """One object to be evaluated: a label, or a group of them."""
 
     row: Row
-    label: Label
+    label: Object
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class Scan:
         i, j, k = (float(mm) for mm in spacing_of(self.ijk_to_ras))
         return k, j, i
 
-    def truth(self, label: Label) -> Truth:
+    def truth(self, label: Object) -> Truth:
         """Cut out the true mask of an object.
 
         Raises:
-            InputError: the label map does not hold the value.
+            InputError: the label map holds none of its values.
         """
-        truth = Truth(self._labels.array_kji == label.value, self.spacing_kji_mm)
+        truth = Truth(inside(self._labels.array_kji, label), self.spacing_kji_mm)
         if not truth.voxels:
             raise InputError(
                 f"The label map of {self.case} has no voxel of {label.value}; "
@@ -89,6 +90,11 @@ class Scan:
     def shares_grid(self, other: Volume) -> bool:
         """Tell whether another volume lies on the image's grid."""
         return same_grid(other, self._image)
+
+
+def inside(labels_kji: NDArray[Any], label: Object) -> Mask:
+    """Tell which voxels of a label map belong to an object."""
+    return reduce(or_, (labels_kji == value for value in label.values))
 
 
 def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) -> Plan:
@@ -110,8 +116,8 @@ def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) 
     tasks: list[list[Task]] = []
     left_out: list[tuple[str, str]] = []
     for row in read_manifest(manifest, split=split):
-        labels, notes = _objects(row)
-        tasks.append([Task(row, label) for label in labels])
+        objects, notes = _objects(row)
+        tasks.append([Task(row, one) for one in objects])
         left_out += [(row.case, note) for note in notes]
     chosen = _spread(tasks, limit)
     if not chosen:
@@ -121,22 +127,22 @@ def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) 
     return Plan(chosen, tuple(left_out))
 
 
-def _objects(row: Row) -> tuple[list[Label], list[str]]:
+def _objects(row: Row) -> tuple[list[Object], list[str]]:
     if row.image is None or row.label is None:
         return [], ["no image" if row.image is None else "no label map"]
-    labels = row.labels
-    if not labels or any(label.voxels is None for label in labels):
-        labels = _counted(row)
-    kept = [label for label in labels if (label.voxels or 0) >= SMALLEST_OBJECT]
-    small = [label for label in labels if label not in kept]
-    return kept, [f"{_named(label)}: {label.voxels} voxels" for label in small]
+    objects = row.objects
+    if not objects or any(one.voxels is None for one in objects):
+        objects = _counted(row)
+    kept = [one for one in objects if (one.voxels or 0) >= SMALLEST_OBJECT]
+    small = [one for one in objects if one not in kept]
+    return kept, [f"{_named(one)}: {one.voxels} voxels" for one in small]
 
 
-def _counted(row: Row) -> tuple[Label, ...]:
+def _counted(row: Row) -> tuple[Object, ...]:
     values, counts = np.unique(_labels_of(row).array_kji, return_counts=True)
     voxels = {int(value): int(n) for value, n in zip(values, counts, strict=True) if value}
-    wanted = row.labels or tuple(Label(value) for value in voxels)
-    return tuple(Label(x.value, x.name, voxels.get(x.value, 0)) for x in wanted)
+    wanted = row.objects or tuple(Label(value) for value in voxels)
+    return tuple(replace(x, voxels=sum(voxels.get(v, 0) for v in x.values)) for x in wanted)
 
 
 def _spread(tasks: Sequence[Sequence[Task]], limit: int | None) -> tuple[Task, ...]:
@@ -155,5 +161,5 @@ def _labels_of(row: Row) -> Volume:
     return read_labels(row.label)
 
 
-def _named(label: Label) -> str:
+def _named(label: Object) -> str:
     return f"label {label.value} ({label.name})" if label.name else f"label {label.value}"

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .augmentation import Shown, Variety, varied
 from .config import ModelConfig
 from .errors import InputError
 from .examples import Example
 from .featurecache import Featured
-from .lesson import Variety, varied
 from .model import FastSAM3D
 from .synthetic import Random
 from .taps import depth, encoder_of, grid, layer_outputs, width
 from .task import Moment, Task
-from .teacher import Teacher, seen_by
+from .teacher import Teacher, seen_by, suited
 
 
 def layers_at(moment: Moment, layers: int = 6) -> int:
@@ -76,7 +76,9 @@ class FeatureTask(Task):
         student: what learns.
         teacher: asked on the fly about each example, unless the example brings its features along.
         all_layers: follow every layer from the start, for comparison.
-        variety: of the patches shown; those that bring features along are shown as they are.
+        variety: of the patches shown, as `teacher.suited` to both networks; those that bring
+            features along are shown as they are.
+        seed: of the maps' first weights.
 
     Raises:
         InputError: the two networks do not fit together.
@@ -89,18 +91,21 @@ class FeatureTask(Task):
         *,
         all_layers: bool = False,
         variety: Variety = "all",
+        seed: int = 0,
     ) -> None:
         super().__init__()
         check_pair(student, teacher)
         self.student = student
-        self.all_layers, self.variety = all_layers, variety
+        self.all_layers, self.variety = all_layers, suited(variety, student, teacher.network)
         self._teacher = teacher
         encoder = encoder_of(student)
         mine, theirs = width(encoder), width(encoder_of(teacher.network))
-        self.maps = nn.ModuleList(
-            nn.Identity() if mine == theirs else nn.Linear(mine, theirs)
-            for _ in range(depth(encoder))
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.maps = nn.ModuleList(
+                nn.Identity() if mine == theirs else nn.Linear(mine, theirs)
+                for _ in range(depth(encoder))
+            )
 
     def bring(self, device: torch.device) -> None:
         """Bring the teacher to a device."""
@@ -123,11 +128,11 @@ class FeatureTask(Task):
         loss = torch.stack(distances[:k]).mean()
         return {"loss": loss, **losses, "k": loss.new_tensor(float(k))}
 
-    def _targets(self, examples: list[Example], images: list[Tensor]) -> list[Tensor]:
+    def _targets(self, examples: list[Example], images: list[Shown]) -> list[Tensor]:
         kept = [example.features for example in examples if isinstance(example, Featured)]
         if len(kept) < len(examples):
             return self._teacher.outputs(images)
-        device = images[0].device
+        device = images[0].image.device
         return [torch.stack(layer).to(device) for layer in zip(*kept, strict=True)]
 
 

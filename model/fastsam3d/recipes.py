@@ -7,8 +7,8 @@ from .growth import PARTS
 from .logits import LogitConfig
 from .loop_config import LoopConfig
 
-SHARE = 0.1
-"""Of a stage, that warming up and the running average of weights may last where it is shortened."""
+_OF_A_STAGE = 0.1
+"""The share that warming up and the running average of weights may last where it is shortened."""
 
 FEATURES = ("progressive", "all", "none")
 """How the feature stage follows the teacher's layers: one more at a time, all, or not at all."""
@@ -60,14 +60,15 @@ PAPER = Recipe(
 
 The paper does not say what an iteration is, how long the logit stage is, nor what else is done to a
 patch. Here iterations are epochs, both stages are as long, patches are flipped, as SAM-Med3D's
-were, and the encoder starts from nothing beside the teacher's prompt encoder and mask decoder, with
-which the published encoder is used.
+were, though half of them were cut at an angle (`cube.LARGEST_TURN`), which SAM-Med3D's were not,
+and the encoder starts from nothing beside the teacher's prompt encoder and mask decoder, with which
+the published encoder is used.
 """
 
 _OURS = LoopConfig(steps=4000, batch=16, learning_rate=5e-4)
 
 OURS = Recipe(feature=_OURS, logits=replace(_OURS, steps=16000))
-"""What works best: the student starts as every other layer of its teacher."""
+"""What works best: the student starts as every other layer of its teacher, where shapes agree."""
 
 RECIPES = {"ours": OURS, "paper": PAPER}
 
@@ -147,8 +148,14 @@ def _adapted(config: LoopConfig, setting: Setting) -> LoopConfig:
 
 def shortened(config: LoopConfig, steps: int) -> LoopConfig:
     """Return a loop whose warming up and running average fit so many steps."""
-    average = min(config.average, max(0.0, 1 - 1 / (SHARE * steps)))
-    return replace(config, warm_up=min(config.warm_up, int(SHARE * steps)), average=average)
+    average = min(config.average, max(0.0, 1 - 1 / (_OF_A_STAGE * steps)))
+    return replace(config, warm_up=min(config.warm_up, int(_OF_A_STAGE * steps)), average=average)
+
+
+def fitted(config: LoopConfig, examples: int) -> LoopConfig:
+    """Return a loop as `shortened` to the steps that it takes of so many examples."""
+    last = config.last_step(examples)
+    return config if last is None else shortened(config, last)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

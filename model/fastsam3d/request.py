@@ -36,6 +36,7 @@ class Request:
     roi: str | None = None
     start_from: Path | None = None
     postprocessing: Postprocessing = field(default_factory=Postprocessing)
+    keep_start: bool = True
     series: str | None = None
     preview: Path | None = None
     uncertainty_map: Path | None = None
@@ -167,6 +168,7 @@ def _options(request: Request, volume: Volume, start: Start | None) -> Options:
         None if start is None else start.labels_kji,
         () if start is None else start.labels,
         probability=request.uncertainty_map is not None,
+        keep_start=request.keep_start,
     )
 
 

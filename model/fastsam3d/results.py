@@ -1,14 +1,16 @@
 """What evaluating one object gave, and the file that keeps such results as they come."""
 
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import InputError
+from .lines import add_line, drop_cut_line, whole_lines
 
-Key = tuple[str, str, int, int, int, str]
+Key = tuple[str, str, int | str, int, int, str]
+
+PUBLISHED = "published"
+"""How the strategies of the protocol of that name begin; all others are of `sound`."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ObjectResult:
     patient: str
     folder: str
     modality: str
-    label: int
+    label: int | str
     name: str
     voxels: int
     seed: int
@@ -60,7 +62,8 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._results = {result.key: result for result in _read(path)}
+        self._results = {result.key: result for result in read_results(path)}
+        drop_cut_line(path)
 
     def get(self, key: Key) -> ObjectResult | None:
         """Return the result of an earlier run, if there is one."""
@@ -69,21 +72,26 @@ class Records:
     def add(self, result: ObjectResult) -> None:
         """Append a result and wait until it is written."""
         self._results[result.key] = result
-        with self.path.open("ab") as file:
-            file.write((json.dumps(asdict(result)) + "\n").encode())
-            file.flush()
-            os.fsync(file.fileno())
+        add_line(self.path, asdict(result))
 
 
-def _read(path: Path) -> Iterator[ObjectResult]:
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    results = [_parse(line, n, path) for n, line in enumerate(whole.splitlines(), 1)]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
-    yield from results
+def protocol_of(strategy: str) -> str:
+    """Return the protocol that a strategy belongs to."""
+    return PUBLISHED if strategy.startswith(PUBLISHED) else "sound"
+
+
+def read_results(path: Path) -> list[ObjectResult]:
+    """Read a file of results, none if there is no file; a last line without an end is left out.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    return [_parse(line, n, path) for n, line in enumerate(whole_lines(path), 1)]
+
+
+def line_of(result: ObjectResult) -> bytes:
+    """Write a result as such a file holds it."""
+    return (json.dumps(asdict(result)) + "\n").encode()
 
 
 def _parse(line: bytes, number: int, path: Path) -> ObjectResult:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .errors import InputError
 from .geometry import kji_to_ras, spacing_of
 from .images import Volume
 
@@ -14,6 +15,19 @@ def same_grid(volume: Volume, other: Volume) -> bool:
     corners = np.indices((2, 2, 2)).reshape(3, 8).T * (shape - 1)
     apart = kji_to_ras(corners, volume.ijk_to_ras) - kji_to_ras(corners, other.ijk_to_ras)
     return bool(np.abs(apart).max() <= 0.1 * spacing_of(other.ijk_to_ras).min())
+
+
+def check_on_grid(labels: Volume, image: Volume) -> None:
+    """Refuse labels that lie elsewhere than their image.
+
+    Raises:
+        InputError: shape, spacing, origin or axes differ.
+    """
+    if not same_grid(labels, image):
+        raise InputError(
+            f"{labels.name} ({grid_text(labels)}) is not on the grid of {image.name} "
+            f"({grid_text(image)}); resample the labels onto it, by nearest neighbour."
+        )
 
 
 def grid_text(volume: Volume) -> str:

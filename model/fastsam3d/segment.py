@@ -1,7 +1,7 @@
 """Clicks on a volume to a label map and its figures: what the commands do, without their words."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
@@ -63,26 +63,35 @@ class Options:
 
     spacing_mm: of the first patch; None leaves it to the session.
     region: part of the volume to stay in.
-    postprocessing: of the masks.
+    postprocessing: of the masks; None leaves it to the session.
     start_kji: label map to go on from, (k, j, i); what is in it of other objects stays.
     labels: of the objects, there and in the outcome; 1, 2, ... by default.
     probability: whether to work out the probability map.
+    keep_start: whether the pieces of `start_kji` that hold no point stay in any case.
     """
 
     spacing_mm: float | None = None
     region: Box | None = None
-    postprocessing: Postprocessing = field(default_factory=Postprocessing)
+    postprocessing: Postprocessing | None = None
     start_kji: NDArray[np.integer[Any]] | None = None
     labels: tuple[int, ...] = ()
     probability: bool = False
+    keep_start: bool = True
 
     def apply(self, session: ClickSession) -> None:
         """Set up a session: it tidies what clicks change, but not all of a mask it starts from."""
         session.region = self.region
-        if self.start_kji is None:
-            session.postprocessing = self.postprocessing
+        chosen = self.postprocessing
+        if chosen is not None:
+            started = self.start_kji is not None
+            session.postprocessing = Postprocessing(chosen.keep_clicked) if started else chosen
         if self.spacing_mm is not None:
             session.spacing_mm = self.spacing_mm
+
+    def of_whole(self) -> Postprocessing:
+        """Return what is done to all of a mask that was started from, once it is complete."""
+        chosen = self.postprocessing or Postprocessing()
+        return replace(chosen, keep_clicked=chosen.keep_clicked and not self.keep_start)
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,12 @@ class Outcome:
 
 
 def open_network(
-    preset: str, checkpoint: Path | None, device: str, *, ct_clamp: bool = False
+    preset: str,
+    checkpoint: Path | None,
+    device: str,
+    *,
+    ct_clamp: bool = False,
+    postprocessing: Postprocessing | None = None,
 ) -> tuple[OpenSession, str]:
     """Load a network.
 
@@ -122,6 +136,7 @@ def open_network(
         checkpoint: a weights file instead of the registry's.
         device: auto, cpu, cuda or mps.
         ct_clamp: whether it sees intensities clamped to -1000 to 1000.
+        postprocessing: of the masks; None for the usual.
 
     Returns:
         What opens a session with it on a volume, and the device it is on.
@@ -134,7 +149,11 @@ def open_network(
 
     model = load_model(preset, checkpoint=checkpoint, device=device)
     model.ct_clamp = ct_clamp
-    return lambda volume_kji, ijk_to_ras: Session(model, volume_kji, ijk_to_ras), str(model.device)
+
+    def opened(volume_kji: NDArray[Any], ijk_to_ras: Affine) -> ClickSession:
+        return Session(model, volume_kji, ijk_to_ras, postprocessing=postprocessing)
+
+    return opened, str(model.device)
 
 
 @dataclass
@@ -145,6 +164,7 @@ class Engine:
     checkpoint: Path | None = None
     device: str = "auto"
     ct_clamp: bool = False
+    postprocessing: Postprocessing = field(default_factory=Postprocessing)
     place: str = ""
     """The device in use."""
     notes: list[str] = field(default_factory=list)
@@ -181,7 +201,11 @@ class Engine:
     def _opened(self) -> OpenSession:
         if self._open is None:
             self._open, self.place = open_network(
-                self.preset, self.checkpoint, self.device, ct_clamp=self.ct_clamp
+                self.preset,
+                self.checkpoint,
+                self.device,
+                ct_clamp=self.ct_clamp,
+                postprocessing=self.postprocessing,
             )
         return self._open
 
@@ -223,7 +247,7 @@ def segment_targets(
                 on_click(target.name)
         mask = session.mask
         if options.start_kji is not None:
-            mask = tidied(mask, options.postprocessing, target, volume.ijk_to_ras, options.region)
+            mask = tidied(mask, options.of_whole(), target, volume.ijk_to_ras, options.region)
         own = mask & (labels == 0)
         labels[own] = label
         if likely is not None:

@@ -12,6 +12,7 @@ from .geometry import Box, Patch, box_shape, meet
 from .grid import Grid, Space
 from .history import NOTHING, Change, Mask, bounds, join, nested
 from .mosaic import Logits, View, blend, in_patch
+from .pieces import holding
 from .postprocess import Postprocessing
 from .pursuit import goes_on, look_round
 from .refinement import refine
@@ -29,7 +30,7 @@ class Session:
         ijk_to_ras: (4, 4), voxel centres (i, j, k, 1) to mm; any affine that can be inverted.
         spacing_mm: of the first patch.
         region: voxels beyond it are never written by a click; None for the whole volume.
-        postprocessing: applied to what the network says; off by default.
+        postprocessing: of what the network says; not of `probability`.
         mask: (k, j, i) the object so far. Change it through `edit` or `start_from`.
         message: the last thing that a user should be told, or "".
     """
@@ -227,8 +228,7 @@ class Session:
         box = self._mask_box()
         if 0 in box_shape(box):
             return []
-        size = self.model.patch_size
-        patch = patch_round(self._grid.corners_ras(box), self._grid, size)
+        patch = patch_round(self._grid.corners_ras(box), self._grid, self.model.patch_size)
         logits = as_logits(self.mask, self.ijk_to_ras, patch, self.model.mask_size)
         return [View(patch, logits, self.confidence)]
 
@@ -266,7 +266,9 @@ class Session:
         within = meet(within, self._reach(views))
         values = blend(views, self._grid.shape_kji, self.ijk_to_ras, within)
         index = included_kji(clicks, self.ijk_to_ras) - [part.start for part in within]
-        found = self.postprocessing.apply(values > 0, index)
+        fixed = self.mask if isinstance(self._state, Foreign) else self._by_hand
+        firm = holding(values, within, self.mask, fixed)
+        found = self.postprocessing.apply(values > 0, index, firm)
         return within, np.where(np.isneginf(values), self.mask[within], found)
 
     def _reach(self, views: Sequence[View]) -> Box:

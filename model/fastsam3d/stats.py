@@ -23,19 +23,22 @@ class Patients:
     """Who the objects of a set belong to.
 
     of_object: (N,) index of each object's patient. of_patient: (P,) index of each patient's folder.
+    flat: whether a set's mean is over objects alone, as the paper's is.
     """
 
     of_object: NDArray[np.intp]
     of_patient: NDArray[np.intp]
+    flat: bool = False
 
     @classmethod
-    def of(cls, keys: Sequence[tuple[str, str]]) -> "Patients":
+    def of(cls, keys: Sequence[tuple[str, str]], *, flat: bool = False) -> "Patients":
         """Group objects by their (folder, patient)."""
         patients = sorted(set(keys))
         folders = sorted({folder for folder, _ in patients})
         return cls(
             np.array([patients.index(key) for key in keys], np.intp),
             np.array([folders.index(folder) for folder, _ in patients], np.intp),
+            flat,
         )
 
     def means(self, values: ArrayLike) -> NDArray[np.float64]:
@@ -43,7 +46,9 @@ class Patients:
         return _grouped_mean(np.asarray(values, np.float64), self.of_object)
 
     def set_mean(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Average (N, ...) values of objects over objects, patients, folders."""
+        """Average (N, ...) values of objects over objects, patients, folders; or all alike."""
+        if self.flat:
+            return np.asarray(np.asarray(values, np.float64).mean(axis=0))
         means = _grouped_mean(self.means(values), self.of_patient).mean(axis=0)
         return np.asarray(means)
 
@@ -81,10 +86,7 @@ def bootstrap_interval(
     count = len(means)
     rng = np.random.default_rng(0)
     times = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(np.float64)
-    member = np.eye(patients.of_patient.max() + 1)[patients.of_patient]  # (P, F)
-    weights = times @ member  # (draws, F)
-    share = np.divide(times, weights[:, patients.of_patient], where=times > 0, out=times)
-    drawn = share @ means.reshape(count, -1) / np.count_nonzero(weights, axis=1)[:, None]
+    drawn = _shares(times, patients) @ means.reshape(count, -1)
     low, high = np.quantile(drawn, _INTERVAL, axis=0).reshape(2, *means.shape[1:])
     return low, high
 
@@ -102,6 +104,17 @@ def paired_wilcoxon(ours: ArrayLike, theirs: ArrayLike, patients: Patients) -> C
         return Comparison(0.0, 1.0, len(difference))
     p = float(wilcoxon(difference, zero_method="zsplit").pvalue)
     return Comparison(float(difference.mean()), p, len(difference))
+
+
+def _shares(times: NDArray[np.float64], patients: Patients) -> NDArray[np.float64]:
+    """Return what each patient weighs in a draw's mean, (draws, P), from how often it is drawn."""
+    if patients.flat:
+        objects = times * np.bincount(patients.of_object)
+        return np.asarray(objects / objects.sum(axis=1, keepdims=True))
+    member = np.eye(patients.of_patient.max() + 1)[patients.of_patient]  # (P, F)
+    weights = times @ member  # (draws, F)
+    share = np.divide(times, weights[:, patients.of_patient], where=times > 0, out=times)
+    return np.asarray(share / np.count_nonzero(weights, axis=1)[:, None])
 
 
 def _grouped_mean(values: NDArray[np.float64], group: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .results import ObjectResult
+from .results import PUBLISHED, ObjectResult, protocol_of
 from .stats import Comparison, Patients, bootstrap_interval, paired_wilcoxon
 
 TARGETS = (0.80, 0.90)
@@ -82,14 +82,19 @@ class Summary:
     strategy: str
 
 
-def summarise(results: Iterable[ObjectResult]) -> Summary:
-    """Summarise each method, and compare the first with each of the others.
+def summarise(results: Iterable[ObjectResult], reference: str | None = None) -> Summary:
+    """Summarise each method, and compare one with each of the others.
+
+    Means are over objects, then patients, then folders; of the protocol `published`, over objects
+    alone.
 
     Args:
         results: of objects; methods in the order of their first result.
+        reference: the method that is compared; the first by default.
 
     Raises:
-        InputError: no results, or of different seeds, strategies or numbers of clicks.
+        InputError: no results, or of different seeds, strategies or numbers of clicks, or none of
+            the reference.
     """
     results = list(results)
     if not results:
@@ -101,7 +106,11 @@ def summarise(results: Iterable[ObjectResult]) -> Summary:
         )
     groups = [[r for r in results if r.method == name] for name in dict.fromkeys(_names(results))]
     shown = tuple(n for n in SHOWN_CLICKS if n <= len(results[0].dice))
-    versus = [_versus(groups[0], other, n) for other in groups[1:] for n in shown]
+    ours = next((g for g in groups if reference in (None, g[0].method)), None)
+    if ours is None:
+        raise InputError(f"Got no results of {reference} to compare with; evaluate it, too.")
+    others = [group for group in groups if group is not ours]
+    versus = [_versus(ours, other, n) for other in others for n in shown]
     return Summary(
         tuple(_method(group) for group in groups),
         tuple(found for found in versus if found is not None),
@@ -135,7 +144,8 @@ def _method(results: Sequence[ObjectResult]) -> MethodSummary:
 
 
 def _patients(results: Sequence[ObjectResult]) -> Patients:
-    return Patients.of([(result.folder, result.patient) for result in results])
+    flat = protocol_of(results[0].strategy) == PUBLISHED
+    return Patients.of([(result.folder, result.patient) for result in results], flat=flat)
 
 
 def _estimates(values: NDArray[np.float64], patients: Patients) -> tuple[Estimate, ...]:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from .bars import bar
 from .devices import is_first, wait_for_first
-from .errors import InputError
 from .manifest import read_manifest
-from .pool import Pool
+from .pool import Pool, claim_spacing
 from .prepare import prepare
 
 EXAMPLES = "examples"
@@ -35,10 +34,12 @@ def supply(
         spacing_mm: of every patch.
 
     Raises:
-        InputError: an unusable manifest, or a folder that cannot be written.
+        InputError: an unusable manifest, a folder that cannot be written, or one with examples of
+            another spacing.
     """
     read_manifest(manifest, split=split)
-    pool = _open(folder / EXAMPLES)
+    claim_spacing(folder / EXAMPLES, spacing_mm)
+    pool = Pool(folder / EXAMPLES)
     if not is_first():
         wait_for_first(lambda: len(pool) >= count)
         return pool
@@ -49,12 +50,3 @@ def supply(
         for done in steps:
             show(done, f"{done} of {count}")
     return pool
-
-
-def _open(folder: Path) -> Pool:
-    try:
-        return Pool(folder)
-    except OSError as error:
-        raise InputError(
-            f"Cannot write into {folder}: {error.strerror}; choose another."
-        ) from error

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from .folders import make_folder
 from .plan import SMALLEST_OBJECT
-from .results import ObjectResult
+from .results import PUBLISHED, ObjectResult, protocol_of
 from .stats import BETTER_BELOW
 from .summary import Estimate, MethodSummary, Summary, Versus, summarise
-
-PROTOCOL = "sound"
 
 _WHAT = ("method", "case", "patient", "folder", "modality", "label", "name", "voxels")
 _DESCRIBED = (*_WHAT, "seed", "strategy")
@@ -84,7 +82,7 @@ def objects_csv(results: Iterable[ObjectResult]) -> str:
 def report_json(summary: Summary, results: Iterable[ObjectResult], left_out: LeftOut = ()) -> str:
     """Render everything: the summary, each object's result, what was left out."""
     content = {
-        "protocol": PROTOCOL,
+        "protocol": protocol_of(summary.strategy),
         "summary": asdict(summary),
         "objects": [asdict(result) for result in results],
         "left_out": [{"case": case, "reason": reason} for case, reason in left_out],
@@ -94,12 +92,13 @@ def report_json(summary: Summary, results: Iterable[ObjectResult], left_out: Lef
 
 def _intro(summary: Summary) -> str:
     most = max(summary.methods, key=lambda method: method.objects)
+    protocol = protocol_of(summary.strategy)
+    means = "objects" if protocol == PUBLISHED else "objects, then patients, then folders"
     return (
-        f"Protocol `{PROTOCOL}` (clicks: {summary.strategy}, seed {summary.seed}): "
+        f"Protocol `{protocol}` (clicks: {summary.strategy}, seed {summary.seed}): "
         f"{_counted(most.objects, 'object')} of {_counted(most.patients, 'patient')} in "
         f"{_counted(len(most.folders), 'folder')}. "
-        "Means are over objects, then patients, then folders; in brackets the 95 % interval by "
-        "bootstrap over patients."
+        f"Means are over {means}; in brackets the 95 % interval by bootstrap over patients."
     )
 
 

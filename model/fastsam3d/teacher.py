@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .augmentation import Shown, Variety, normalised, published_zscore
 from .checkpoints import expected_shapes, read_state
-from .config import PRESETS
+from .config import PRESETS, CompactConfig, ModelConfig
 from .errors import InputError
-from .lesson import normalised
 from .model import CompactNetwork, FastSAM3D, load_model
 from .taps import encoder_of, layer_outputs
 
@@ -26,13 +26,13 @@ class Teacher:
         self.network.to(device)
 
     @torch.no_grad()
-    def outputs(self, images: list[Tensor]) -> list[Tensor]:
-        """Return what each layer makes of (128, 128, 128) images: (B, 8, 8, 8, C) each."""
+    def outputs(self, images: list[Shown]) -> list[Tensor]:
+        """Return what each layer makes of B images: (B, 8, 8, 8, C) each."""
         return layer_outputs(encoder_of(self.network), seen_by(self.network, images))[0]
 
     @torch.no_grad()
-    def embedding(self, images: list[Tensor]) -> Any:
-        """Embed (128, 128, 128) images."""
+    def embedding(self, images: list[Shown]) -> Any:
+        """Embed images."""
         return self.network.embed(seen_by(self.network, images))
 
     @torch.no_grad()
@@ -51,9 +51,34 @@ class Teacher:
         return total.hexdigest()
 
 
-def seen_by(network: FastSAM3D, images: list[Tensor]) -> Tensor:
-    """Normalise (128, 128, 128) images as a network was trained to see them: (B, 1, ...)."""
-    return torch.stack([normalised(image, network.normalisation) for image in images])[:, None]
+def seen_by(network: FastSAM3D, images: list[Shown]) -> Tensor:
+    """Normalise B images as a network was trained to see them: (B, 1, 128, 128, 128).
+
+    Raises:
+        InputError: a published network is to see an image whose intensities are not known.
+    """
+    return torch.stack([_seen(network.config, shown) for shown in images])[:, None]
+
+
+def _seen(config: ModelConfig | CompactConfig, shown: Shown) -> Tensor:
+    if isinstance(config, CompactConfig):
+        return normalised(shown.image)
+    if (kept := shown.intensities) is None:
+        raise InputError(
+            "Got examples without the scans' own intensities, by which the published networks "
+            "see; prepare them anew with `fastsam3d distill` and such a network, in a new folder."
+        )
+    return published_zscore(kept, ct_clamp=config.clamps_ct and kept.is_ct)
+
+
+def suited(variety: Variety, *networks: FastSAM3D) -> Variety:
+    """Return how examples may vary for all of some networks: for published ones by flips at most.
+
+    These count on a scan's own intensities and on axes in the order R, A, S; SAM-Med3D learnt from
+    flipped patches.
+    """
+    published = any(isinstance(network.config, ModelConfig) for network in networks)
+    return "flips" if published and variety == "all" else variety
 
 
 def all_answers(

@@ -29,7 +29,7 @@ def tidied(
         ijk_to_ras: (4, 4), of the mask.
         region: the part of the mask that may change; None for all.
     """
-    if options == Postprocessing() or not mask_kji.any():
+    if options == Postprocessing(keep_clicked=False) or not mask_kji.any():
         return mask_kji
     reach = math.ceil(4 * options.smooth_voxels) + 1
     k, j, i = (slice(max(0, part.start - reach), part.stop + reach) for part in bounds(mask_kji))

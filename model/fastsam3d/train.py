@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import loop, optimizer
+from .augmentation import make_batch
+from .cube import SIZE
 from .curve import Record, write_curve
 from .devices import is_first, processes
 from .errors import InputError
 from .examples import Example
-from .lesson import click_loss, make_batch
+from .lesson import click_loss
 from .loop_config import LoopConfig
 from .model import CompactNetwork
 from .pool import Pool
@@ -32,6 +34,8 @@ class TrainConfig:
 
     seconds: of computing, over all runs that resume one another; or else `steps`.
     batch: patches a step and device; objects: objects of each patch.
+    patch_size: voxels along a side of what the network sees: 128, or 64 for the same fields of
+        view at half the resolution, several times as fast, to go on from at 128.
     clicks: of which a step simulates one of these numbers; the first and the last are learnt from.
     average: how much of the running average of the weights stays at each step.
     device: of `inputs.pick_device`; devices: how many of them.
@@ -43,6 +47,7 @@ class TrainConfig:
     steps: int | None = None
     batch: int = 1
     objects: int = 3
+    patch_size: int = SIZE
     clicks: tuple[int, ...] = (1, 2, 3, 5)
     learning_rate: float = 1e-3
     weight_decay: float = 0.02
@@ -70,6 +75,11 @@ class TrainConfig:
             raise InputError(f"Got a training of {lengths[0]:g} {unit}; give more than 0.")
         if min(self.batch, self.objects, self.devices, *self.clicks, self.save_every) < 1:
             raise InputError("Batch, objects, clicks, devices and save_every must be at least 1.")
+        if self.patch_size not in (SIZE, SIZE // 2):
+            raise InputError(
+                f"Got a patch size of {self.patch_size}; expected {SIZE}, or {SIZE // 2} to train "
+                "at half the resolution first."
+            )
 
     @property
     def loop(self) -> LoopConfig:
@@ -97,16 +107,22 @@ class TrainConfig:
 class ClickTask(Task):
     """A network of our own learns from simulated clicks on objects of augmented patches."""
 
-    def __init__(self, network: CompactNetwork, objects: int, clicks: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        network: CompactNetwork,
+        objects: int,
+        clicks: tuple[int, ...],
+        patch_size: int = SIZE,
+    ) -> None:
         super().__init__()
         self.network = network
-        self.objects, self.clicks = objects, clicks
+        self.objects, self.clicks, self.patch_size = objects, clicks, patch_size
 
     def forward(
         self, examples: list[Example], randoms: list[Random], moment: Moment
     ) -> dict[str, Tensor]:
         """Return "loss", and "iou" after the last click."""
-        batch = make_batch(examples, self.objects, randoms)
+        batch = make_batch(examples, self.objects, randoms, self.patch_size)
         common = Random.seeded(moment.lot)
         loss, iou = click_loss(self.network, batch, self.clicks, randoms, common)
         return {"loss": loss, "iou": iou}
@@ -153,7 +169,7 @@ def train(
     if not len(pool):
         raise InputError(f"There are no examples in {pool.folder}; prepare some first.")
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    task = ClickTask(network, config.objects, config.clicks)
+    task = ClickTask(network, config.objects, config.clicks, config.patch_size)
     averages = loop.run(task, pool, folder, NAME, config.loop, on_step)
     if is_first():
         write_curve(folder / LOG, folder / CURVE)

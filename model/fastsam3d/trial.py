@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .augmentation import draw_masks, varied
 from .examples import Example
 from .featurecache import Examples
-from .lesson import draw_masks, on_grid, session, varied
+from .lesson import on_grid, session
 from .metrics import dice
 from .model import FastSAM3D
 from .progressive import FeatureTask
