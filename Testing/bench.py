@@ -21,6 +21,7 @@ import bench_geometry
 import bench_networks
 import bench_session
 from bench_timing import Row
+from fastsam3d.cost import processor
 from harness import packages
 
 MEMORY_LIMIT_MB = 1500
@@ -69,21 +70,13 @@ def describe(threads: int) -> dict[str, str]:
     """Say what was measured on, and with which weights."""
     _, trained = bench_networks.default_network()
     return {
-        "machine": f"{platform.platform(terse=True)}, {cpu_name()}, {os.cpu_count()} CPUs",
+        "machine": f"{platform.platform(terse=True)}, {processor()}, {os.cpu_count()} CPUs",
         "torch": f"{torch.__version__}, {threads} threads",
         "weights of fastsam3d-default": "its own"
         if trained
         else "missing: random ones, and a ball in the place of each answer",
         "weights of the published networks": "random",
     }
-
-
-def cpu_name() -> str:
-    """Read the processor's name where Linux keeps it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def timed(rows: Iterable[Row], console: Console) -> list[dict[str, Any]]:

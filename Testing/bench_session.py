@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from bench_geometry import OBLIQUE_DEG
 from bench_networks import default_network
 from bench_timing import Row, once
+from fastsam3d.benchmark.clock import peak_mb
 from fastsam3d.session import Session
 from fastsam3d.sight import Network
 
@@ -141,18 +142,6 @@ def play() -> dict[str, float]:
     session.undo()
     session.redo()
     return {"before the first click": opened, "whole session": peak_mb()}
-
-
-def peak_mb() -> float:
-    """Return the most memory this process has had, in 10⁶ bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # On Linux, getrusage counts what the parent had before this process began.
-        line = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def memory() -> dict[str, float]:

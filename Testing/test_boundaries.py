@@ -32,10 +32,10 @@ MAY_IMPORT = {
 }
 
 LEARNING = {
-    "synthetic", "cube", "data", "examples", "pool", "prepare", "lesson", "learn", "train",
-    "task", "loop", "loop_config", "learner", "optimizer", "order", "devices", "board", "bars",
-    "taps", "progressive", "featurecache", "logits", "recipes", "teacher", "growth", "distill",
-    "trial", "cost", "sidebyside",
+    "synthetic", "cube", "data", "overlap", "shelf", "examples", "pool", "prepare", "lesson",
+    "learn", "train", "task", "loop", "loop_config", "learner", "optimizer", "order", "devices",
+    "board", "bars", "taps", "progressive", "featurecache", "logits", "recipes", "teacher",
+    "growth", "distill", "trial", "cost", "sidebyside", "augmentation", "clarity",
 }  # fmt: skip
 TORCH = (NETWORK - {"config"}) | LEARNING | {"model", "inputs", "checkpoints", "packing"}
 
@@ -48,7 +48,9 @@ ARRAYS_ALONE = {
 WITHOUT_TORCH = [
     "", "geometry", "clicks", "metrics", "session", "zoom", "sight", "history", "images", "cli",
     "errors", "intensity", "config", "commands", "segment", "evaluate", "doctor", "store",
-    "dataset_prepare", "dataset_command", "cli_prepare", "cli_distill",
+    "dataset_prepare", "dataset_command", "cli_prepare", "cli_distill", "cli_benchmark",
+    "benchmark.systems", "benchmark.keys",
+    "benchmark.published", "benchmark.sound", "benchmark.shards",
 ]  # fmt: skip
 
 
@@ -118,6 +120,13 @@ def test_commands_are_imported_by_nobody(module):
 def test_slicer_is_named_by_the_comparison_alone(module):
     _, others = imports(module, deferred=True)
     assert not others & {"slicer", "vtk", "vtkmodules", "qt", "ctk"}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"cli_benchmark"}))
+def test_the_benchmark_is_imported_by_its_commands_alone(module):
+    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+    asked = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert not [name for name in asked if name.partition(".")[0] == "benchmark"]
 
 
 def test_no_module_imports_itself_over_others():

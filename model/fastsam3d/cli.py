@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from . import __version__
+from .cli_benchmark import benchmark_app
 from .cli_distill import distill, distill_ablation
 from .cli_options import Device
 from .cli_prepare import prepare
@@ -22,9 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(weights_app, name="weights", no_args_is_help=True)
+app.add_typer(benchmark_app, name="benchmark", no_args_is_help=True)
 
 Preset = Annotated[str, typer.Option(help="The network; see `fastsam3d weights list`.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="A weights file of your own.")]
+_LARGEST = "--largest/--no-largest"
+Largest = Annotated[
+    bool, typer.Option(_LARGEST, help="Keep only the pieces with a point on the object.")
+]
 
 _DEFAULT = "fastsam3d-default"
 _MASKS = ".nii.gz, .nii, .nrrd, .seg.nrrd (Slicer's segmentation) or .mha"
@@ -107,8 +113,13 @@ def segment(
         ),
     ] = None,
     largest: Annotated[
-        bool, typer.Option("--largest", help="Keep only the pieces with a point on the object.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            _LARGEST,
+            help="Keep only the pieces with a point on the object. So it is by default, but in a "
+            "mask to start from: --largest takes its other pieces away, too.",
+        ),
+    ] = None,
     fill_holes: Annotated[
         bool, typer.Option("--fill-holes", help="Fill cavities inside the object.")
     ] = False,
@@ -156,8 +167,9 @@ def segment(
             roi=roi,
             start_from=start_from,
             postprocessing=Postprocessing(
-                keep_clicked=largest, fill_holes=fill_holes, smooth_voxels=smooth
+                keep_clicked=largest is not False, fill_holes=fill_holes, smooth_voxels=smooth
             ),
+            keep_start=not largest,
             series=series,
             preview=preview,
             uncertainty_map=uncertainty_map,
@@ -176,15 +188,18 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The picture: a .png file.")
     ] = Path("fastsam3d-demo.png"),
+    largest: Largest = True,
     preset: Preset = _DEFAULT,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> None:
     """Segment an organ of a built-in phantom click by click: no file and no network needed."""
     from . import commands
+    from .postprocess import Postprocessing
     from .segment import Engine
 
-    commands.demo(organ, clicks, output, Engine(preset, checkpoint, device))
+    engine = Engine(preset, checkpoint, device, postprocessing=Postprocessing(largest))
+    commands.demo(organ, clicks, output, engine)
 
 
 @app.command()
@@ -195,15 +210,18 @@ def batch(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder for the masks.")],
     suffix: Annotated[str, typer.Option("--format", help=f"What to write: {_MASKS}.")] = ".nii.gz",
     split: Annotated[str | None, typer.Option(help="Take only the rows of this split.")] = None,
+    largest: Largest = True,
     preset: Preset = _DEFAULT,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
 ) -> None:
     """Segment every scan of a manifest from its points file; called again, it goes on."""
     from . import commands
+    from .postprocess import Postprocessing
     from .segment import Engine
 
-    good = commands.batch(manifest, output, suffix, split, Engine(preset, checkpoint, device))
+    engine = Engine(preset, checkpoint, device, postprocessing=Postprocessing(largest))
+    good = commands.batch(manifest, output, suffix, split, engine)
     raise typer.Exit(0 if good else 1)
 
 

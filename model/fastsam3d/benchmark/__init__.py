@@ -1,0 +1,1 @@
+"""The paper's tables: what every system costs and how well it segments."""

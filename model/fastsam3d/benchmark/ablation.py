@@ -1,0 +1,218 @@
+"""What sparse and flash attention are worth (Table 4): one row a measurement, kept as it comes.
+
+First the four forms of each geometry, number of tokens and precision; then sparse attention's
+segment length w and dilation r are swept.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from ..errors import InputError
+from ..lines import add_line, drop_cut_line, whole_lines
+from .efficiency import Efficiency, filled
+from .forms import ENCODER, GEOMETRIES, SPARSE, USUAL, Sizes, sizes_of
+from .measurement import Request
+from .table_ablation import FORMS, Form
+from .watch import watched
+
+SEGMENTS = (16, 32, 64, 128, 256, 512)
+DILATIONS = tuple(range(1, 9))
+
+_COMMON = (
+    "ms_median", "ms_low", "ms_high", "runs", "gflops_published", "gflops_exact", "peak_mb",
+    "peak_kind", "skipped",
+)  # fmt: skip
+"""Fields that a row shares with one of `benchmark efficiency`."""
+
+Key = tuple[str, str, int, str, int | None, int | None, str]
+
+
+@dataclass(frozen=True)
+class Row(Form):
+    """A measurement; device: with "-bfloat16" behind it, if it was computed in that.
+
+    Attributes:
+        runs: how many were timed.
+        peak_kind: what `peak_mb` is the peak of.
+    """
+
+    runs: int = 0
+    peak_kind: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Name what was measured, and where."""
+        sizes = self.segment, self.dilation
+        return self.form, self.geometry, self.tokens, self.device, *sizes, self.machine
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What `benchmark ablation` is asked for.
+
+    Attributes:
+        output: the file of rows, JSON lines; a row that is there is not measured again, unless it
+            has no time.
+        geometries: of `forms.GEOMETRIES`.
+        tokens: a side of the cube; 8 are a patch of 128³ voxels, 16 one of 256³.
+        segments: lengths w to sweep.
+        dilations: r to sweep; those count whose product with w divides the tokens.
+        device: of `inputs.pick_device`.
+        limit_s: after which a measurement is given up.
+        runs: how many to time of each.
+        seconds: of a measurement after which no further run begins.
+    """
+
+    output: Path
+    geometries: tuple[str, ...] = tuple(GEOMETRIES)
+    tokens: tuple[int, ...] = (8, 16)
+    segments: tuple[int, ...] = SEGMENTS
+    dilations: tuple[int, ...] = DILATIONS
+    device: str = "auto"
+    limit_s: float = 120.0
+    runs: int = 20
+    seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.geometries if name not in GEOMETRIES]:
+            raise InputError(f"Got geometry {unknown[0]!r}; expected {' or '.join(GEOMETRIES)}.")
+        if low := [n for n in (*self.tokens, *self.segments, *self.dilations) if n < 1]:
+            raise InputError(f"Got {low[0]} for tokens, w or r; give 1 or more.")
+        if self.limit_s <= 0:
+            raise InputError(f"Got a limit of {self.limit_s:g} seconds; give more than 0.")
+
+
+def measure_all(asked: Sweep, on_row: Callable[[Row], None]) -> list[Row]:
+    """Measure each form in a process of its own.
+
+    Args:
+        asked: what to measure.
+        on_row: is told each row, also those of an earlier call.
+
+    Raises:
+        InputError: there is no such device, or the file holds something else.
+    """
+    from ..inputs import pick_device
+    from .machine import machine
+
+    device, here = str(pick_device(asked.device)), machine()
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    there = {row.key: row for row in read_rows(asked.output)}
+    drop_cut_line(asked.output)
+    rows = []
+    for blank, request in planned(asked, device, here):
+        row = there.get(blank.key)
+        if row is None or row.skipped:
+            row = measured(blank, request, asked.limit_s)
+            keep(asked.output, there, row)
+        on_row(row)
+        rows.append(row)
+    return rows
+
+
+def measured(blank: Row, request: Request, limit_s: float) -> Row:
+    """Fill a row with what a measurement gives."""
+    outcome = watched(request, limit_s)
+    cost = filled(Efficiency(blank.geometry, "encoder", blank.device), outcome, request.passes)
+    return replace(blank, **{name: getattr(cost, name) for name in _COMMON})
+
+
+def planned(asked: Sweep, device: str, machine: str) -> Iterator[tuple[Row, Request]]:
+    """Yield each row to be filled, what matters most first, and what is to be measured for it."""
+    done: set[Key] = set()
+    for form, geometry, tokens, sizes, bfloat16 in _settings(asked, _precisions(device)):
+        segment, dilation = sizes or (None, None)
+        arguments = {
+            "geometry": geometry, "tokens": tokens, "form": form, "segment": segment,
+            "dilation": dilation,
+        }  # fmt: skip
+        request = Request(
+            arguments, device, ENCODER, runs=asked.runs, seconds=asked.seconds, bfloat16=bfloat16
+        )
+        place = f"{device}-bfloat16" if bfloat16 else device
+        row = Row(form, geometry, tokens, place, segment, dilation, machine=machine)
+        if row.key not in done:
+            done.add(row.key)
+            yield row, request
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows of a file, the newest of each; none if there is no file.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    rows = [_parsed(line, n, path) for n, line in enumerate(whole_lines(path), 1)]
+    return list({row.key: row for row in rows}.values())
+
+
+def keep(path: Path, rows: dict[Key, Row], row: Row) -> None:
+    """Add a row to a file and to those that are known of it; or replace it in both."""
+    known = row.key in rows
+    rows[row.key] = row
+    if known:
+        _rewrite(path, rows.values())
+    else:
+        add_line(path, asdict(row))
+
+
+def verdicts(rows: Sequence[Row]) -> list[str]:
+    """Say of each geometry, number of tokens and device whether sparse attention pays there."""
+    usual = [row for row in rows if (row.segment, row.dilation) in ((None, None), USUAL)]
+    timed = [row for row in usual if not row.skipped]
+    dense = {_setting(row): row for row in timed if row.form == "flash"}
+    return [
+        f"{row.geometry}, {row.tokens}³ tokens, {row.device}: {_compared(row, other)}."
+        for row in timed
+        if row.form == "sparse+flash" and (other := dense.get(_setting(row)))
+    ]
+
+
+def _setting(row: Row) -> tuple[str, int, str, str]:
+    return row.geometry, row.tokens, row.device, row.machine
+
+
+def _compared(sparse: Row, dense: Row) -> str:
+    low, high = ((row.ms_low or 0.0, row.ms_high or 0.0) for row in (sparse, dense))
+    share = (sparse.ms_median or 0.0) / (dense.ms_median or 1.0)
+    ranges = "" if low[1] < high[0] or high[1] < low[0] else ", which is within their spread"
+    return f"sparse and flash takes {share:.2f} of the time of flash alone{ranges}"
+
+
+def _settings(
+    asked: Sweep, precisions: Sequence[bool]
+) -> Iterator[tuple[str, str, int, Sizes | None, bool]]:
+    """Yield form, geometry, tokens, w and r of a sparse form, and whether to use bfloat16."""
+    for tokens, geometry, bfloat16 in product(asked.tokens, asked.geometries, precisions):
+        usual = list(sizes_of(tokens, USUAL[:1], USUAL[1:]))
+        for form in FORMS:
+            for sizes in usual if form in SPARSE else (None,):
+                yield form, geometry, tokens, sizes, bfloat16
+    for form, tokens, geometry in product(reversed(SPARSE), asked.tokens, asked.geometries):
+        for sizes in sizes_of(tokens, asked.segments, asked.dilations):
+            yield form, geometry, tokens, sizes, precisions[-1]
+
+
+def _precisions(device: str) -> tuple[bool, ...]:
+    """Return whether to use bfloat16: on CUDA also so, since flash attention takes no float32."""
+    return (False, True) if device.startswith("cuda") else (False,)
+
+
+def _rewrite(path: Path, rows: Iterable[Row]) -> None:
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+    scratch.replace(path)
+
+
+def _parsed(line: bytes, number: int, path: Path) -> Row:
+    try:
+        row = Row(**json.loads(line))
+        FORMS[row.form]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"Line {number} of {path} is no row of `benchmark ablation`; choose another file."
+        ) from error
+    return row

@@ -1,0 +1,188 @@
+"""What the commands of `fastsam3d benchmark` do and say."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ..bars import Show, bar
+from ..console import aside, said
+from ..devices import is_first
+from ..errors import InputError
+from ..folders import make_folder
+from .ablation import Row, Sweep
+from .ablation import measure_all as measure_forms
+from .ablation import planned as planned_ablation
+from .accuracy import Asked, planned, run
+from .collect import accuracy_folder, note_machine
+from .efficiency import Efficiency, Efforts, measure_all
+from .efficiency import planned as planned_efficiency
+from .grids import significant
+from .machine import machine
+from .report import write_report
+from .shards import part_of, shares_of
+from .table_efficiency import title_of
+
+Protocol = Literal["sound", "published"]
+PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
+    "sound": ("sound",),
+    "published": ("published",),
+    "both": ("sound", "published"),
+}
+
+
+DEFAULT = "fastsam3d-default"
+
+
+class Stopped(Exception):  # noqa: N818  (no error: it is what the user asked for)
+    """The user stopped a benchmark; what was measured is kept."""
+
+
+def efficiency(asked: Efforts) -> None:
+    """Measure Table 3, row by row.
+
+    Raises:
+        InputError: there is no such device, or the file holds something else.
+        Stopped: by the user.
+    """
+    make_folder(asked.output.parent)
+    rows = list(planned_efficiency(asked, "", ""))
+    with _stoppable(), bar("efficiency", len(rows)) as show:
+        told = _Told(show)
+        measured = measure_all(asked, lambda row: told.one(_said_of(row)))
+    for row in measured:
+        if row.skipped:
+            aside.print(f"Not measured: {_said_of(row)}", soft_wrap=True)
+
+
+def ablation(asked: Sweep) -> None:
+    """Measure Table 4, row by row.
+
+    Raises:
+        InputError: there is no such device, or the file holds something else.
+        Stopped: by the user.
+    """
+    make_folder(asked.output.parent)
+    rows = list(planned_ablation(asked, asked.device, ""))
+    with _stoppable(), bar("ablation", len(rows)) as show:
+        told = _Told(show)
+        measured = measure_forms(asked, lambda row: told.one(_said_of_form(row)))
+    for row in measured:
+        if row.skipped:
+            aside.print(f"Not measured: {_said_of_form(row)}", soft_wrap=True)
+
+
+def check(protocol: str, plans: Iterable[Asked]) -> None:
+    """Refuse what cannot be measured, before hours go into something else.
+
+    Raises:
+        InputError: an unknown protocol; an unusable manifest, method or file of weights.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(f"Got protocol {protocol!r}; expected {', '.join(PROTOCOLS)}.")
+    for asked in plans:
+        planned(asked)
+
+
+def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> None:
+    """Measure Table 2 on one dataset; `asked` for all but protocol and output.
+
+    Raises:
+        InputError: as `check`.
+        Stopped: by the user.
+    """
+    check(protocol, ())
+    for each in PROTOCOLS[protocol]:
+        place = accuracy_folder(folder, dataset, each)
+        _accuracy(folder, replace(asked, output=place, protocol=each))
+
+
+def dataset_of(manifest: Path, name: str | None = None) -> str:
+    """Name a manifest, by default after its folder.
+
+    Raises:
+        InputError: the name cannot be that of a folder.
+    """
+    place = manifest.resolve()
+    chosen = name or (place.name if place.is_dir() else place.parent.name)
+    if Path(chosen).name != chosen or chosen.startswith("."):
+        raise InputError(f"Got the name {chosen!r} for a dataset; give one without / and .")
+    return chosen
+
+
+def weights_of(given: Iterable[str]) -> tuple[tuple[str, Path], ...]:
+    """Read "SYSTEM=FILE" texts.
+
+    Raises:
+        InputError: one is none of these.
+    """
+    return tuple(map(_weight, given))
+
+
+def methods_of(named: Sequence[str], weights: Iterable[tuple[str, Path]]) -> tuple[str, ...]:
+    """List what is measured: what was named, and systems with weights; ours if nothing was."""
+    methods = tuple(dict.fromkeys([*named, *(system for system, _ in weights)]))
+    return methods or (DEFAULT,)
+
+
+def report(folder: Path) -> None:
+    """Write the report of all that a folder holds; one process alone.
+
+    Raises:
+        InputError: there is no such folder, or a file in it holds something else.
+    """
+    if is_first():
+        said.print(str(write_report(folder, machine())), soft_wrap=True)
+
+
+def _accuracy(folder: Path, asked: Asked) -> None:
+    chosen, methods = planned(asked)
+    make_folder(folder)
+    if is_first():
+        note_machine(folder, machine())
+    shares = shares_of(asked.processes, asked.device)
+    count = sum(len(part_of(chosen.tasks, share)) for share in shares) * len(methods)
+    with _stoppable(), bar(f"accuracy, {asked.protocol}", count) as show:
+        outcome = run(asked, _Told(show).one)
+    if outcome.missing:
+        aside.print(f"{outcome.missing} results are with other processes, and not there yet.")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped from None
+
+
+def _weight(text: str) -> tuple[str, Path]:
+    system, sign, path = text.partition("=")
+    if not (system and sign and path):
+        raise InputError(f"Got --weights {text}; expected a system and a file, as sam=FILE.")
+    return system, Path(path)
+
+
+class _Told:
+    """Counts what is done for a bar."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._done = 0
+
+    def one(self, text: str) -> None:
+        self._done += 1
+        self._show(self._done, text)
+
+
+def _said_of(row: Efficiency) -> str:
+    return f"{title_of(row.system)}, {row.part}: {_time(row)}"
+
+
+def _said_of_form(row: Row) -> str:
+    return f"{row.geometry}, {row.tokens}³ tokens, {row.attention}: {_time(row)}"
+
+
+def _time(row: Efficiency | Row) -> str:
+    return row.skipped or f"{significant(row.ms_median).text} ms"

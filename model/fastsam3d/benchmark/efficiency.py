@@ -1,0 +1,209 @@
+"""What the systems cost (Table 3): one row a measurement, kept in a file as it comes."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..lines import add_line, drop_cut_line, whole_lines
+from .measurement import Outcome, Request
+from .systems import SYSTEMS, find
+from .watch import watched
+
+PARTS = ("encoder", "decoder")
+
+SLICES = 128
+"""Slices of a volume: a 2D system reads them one by one, where a 3D one reads its patch."""
+
+PADDED = " (padded windows)"
+"""Ends the name of a 3D system whose attention is computed as in the published code."""
+
+_WITH_WINDOWS = "sam-med3d"
+
+Key = tuple[str, str, str, int | None, str]
+
+
+@dataclass(frozen=True)
+class Efficiency:
+    """What one part of one system costs on one device; None where it was not found out.
+
+    Attributes:
+        system: its key, which `PADDED` may follow.
+        part: "encoder" or "decoder", see `parts.Part`.
+        device: "cpu", "cuda" or "mps".
+        ms_median: of the runs; of 2D systems for all 128 slices.
+        ms_low: the 5th percentile of the runs.
+        ms_high: the 95th.
+        runs: how many were timed.
+        per_slice_ms: of 2D systems, the median.
+        gflops_published: as the paper counts, of one slice or patch.
+        gflops_exact: all multiplications and additions of the published code, of the same.
+        peak_mb: with the weights of the whole network; `peak_kind` says of what.
+        parameters_m: of the part, in millions; the decoder's include the prompt encoder's.
+        scaled_from: how many slices were timed, if not all.
+        skipped: why there is no time; empty if there is.
+        peak_kind: what `peak_mb` is the peak of.
+        machine: what it was measured on, with versions.
+    """
+
+    system: str
+    part: str
+    device: str
+    ms_median: float | None = None
+    ms_low: float | None = None
+    ms_high: float | None = None
+    runs: int = 0
+    per_slice_ms: float | None = None
+    gflops_published: float | None = None
+    gflops_exact: float | None = None
+    peak_mb: float | None = None
+    parameters_m: float | None = None
+    scaled_from: int | None = None
+    skipped: str = ""
+    peak_kind: str = ""
+    machine: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Name what was measured, and where."""
+        return self.system, self.part, self.device, self.scaled_from, self.machine
+
+
+@dataclass(frozen=True)
+class Efforts:
+    """What `benchmark efficiency` is asked for.
+
+    Attributes:
+        output: the file of rows, JSON lines; a row that is there is not measured again, unless it
+            has no time.
+        systems: their keys.
+        device: of `inputs.pick_device`.
+        slices: how many of the 128 a 2D system is timed on; the times are scaled.
+        limit_s: after which a measurement is given up.
+        runs: how many to time of each.
+        seconds: of a measurement after which no further run begins.
+        padded: whether to time SAM-Med3D's encoder as the published code computes it, too.
+    """
+
+    output: Path
+    systems: tuple[str, ...] = tuple(SYSTEMS)
+    device: str = "auto"
+    slices: int = SLICES
+    limit_s: float = 60.0
+    runs: int = 20
+    seconds: float = 10.0
+    padded: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.slices <= SLICES:
+            raise InputError(f"Got {self.slices} slices; expected 1 to {SLICES}.")
+        if self.limit_s <= 0:
+            raise InputError(f"Got a limit of {self.limit_s:g} seconds; give more than 0.")
+        for system in self.systems:
+            find(system)
+
+
+def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Efficiency]:
+    """Measure each part of each system in a process of its own.
+
+    Args:
+        asked: what to measure.
+        on_row: is told each row, also those of an earlier call.
+
+    Raises:
+        InputError: there is no such device, or the file holds something else.
+    """
+    from ..inputs import pick_device
+    from .machine import machine
+
+    device, here = str(pick_device(asked.device)), machine()
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
+    there = {row.key: row for row in read_rows(asked.output) if not row.skipped}
+    drop_cut_line(asked.output)
+    rows = []
+    for blank, request in planned(asked, device, here):
+        row = there.get(blank.key)
+        if row is None:
+            row = filled(blank, watched(request, asked.limit_s), request.passes)
+            add_line(asked.output, asdict(row))
+        on_row(row)
+        rows.append(row)
+    return rows
+
+
+def planned(asked: Efforts, device: str, machine: str) -> Iterator[tuple[Efficiency, Request]]:
+    """Yield each row to be filled, and what is to be measured for it."""
+    for system in map(find, asked.systems):
+        planar = system.dimensions == 2
+        scaled = asked.slices if planar and asked.slices < SLICES else None
+        for part, padded in _variants(system.key, padded=asked.padded):
+            name = system.key + (PADDED if padded else "")
+            arguments = {"system": system.key, "part": part, "padded": padded}
+            blank = Efficiency(name, part, device, scaled_from=scaled, machine=machine)
+            passes = asked.slices if planar else 1
+            yield (
+                blank,
+                Request(arguments, device, passes=passes, runs=asked.runs, seconds=asked.seconds),
+            )
+
+
+def filled(blank: Efficiency, outcome: Outcome, passes: int) -> Efficiency:
+    """Fill a row with what a measurement gave.
+
+    Args:
+        blank: what was measured.
+        outcome: what came of it.
+        passes: of a run; of a 2D system, whose row says if these were not all slices.
+    """
+    row = replace(blank, skipped=outcome.skipped)
+    if counted := outcome.counted:
+        row = replace(
+            row,
+            parameters_m=counted.parameters / 1e6,
+            gflops_published=counted.published / 1e9,
+            gflops_exact=counted.exact / 1e9,
+        )
+    if timed := outcome.timed:
+        in_slices = passes > 1 or row.scaled_from is not None
+        factor = SLICES / passes if in_slices else 1.0
+        low, middle, high = (factor * at for at in np.percentile(timed.ms, (5, 50, 95)).tolist())
+        row = replace(
+            row,
+            ms_median=middle,
+            ms_low=low,
+            ms_high=high,
+            runs=len(timed.ms),
+            per_slice_ms=middle / SLICES if in_slices else None,
+            peak_mb=timed.peak_mb,
+            peak_kind=timed.peak_kind,
+        )
+    return row
+
+
+def read_rows(path: Path) -> list[Efficiency]:
+    """Read the rows of a file, the newest of each; none if there is no file.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    rows = [_parsed(line, n, path) for n, line in enumerate(whole_lines(path), 1)]
+    return list({row.key: row for row in rows}.values())
+
+
+def _variants(system: str, *, padded: bool) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a system, and which of them are in the published code's form."""
+    yield from ((part, False) for part in PARTS)
+    if padded and system == _WITH_WINDOWS:
+        yield "encoder", True
+
+
+def _parsed(line: bytes, number: int, path: Path) -> Efficiency:
+    try:
+        return Efficiency(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"Line {number} of {path} is no row of `benchmark efficiency`; choose another file."
+        ) from error

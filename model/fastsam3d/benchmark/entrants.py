@@ -1,0 +1,159 @@
+"""The methods that Table 2 compares: systems with their weights, and classical tools."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from ..classical import TOOLS
+from ..config import PRESETS, CompactConfig
+from ..errors import InputError
+from ..registry import ENTRIES
+from ..store import path_of
+from . import systems
+from .published import Contestant, Tool, Volumetric
+from .systems import SYSTEMS
+
+if TYPE_CHECKING:
+    from .planar import PlanarNetwork
+
+CLAMPED = ("sam-med3d",)
+"""Trained on CT clamped to -1000 to 1000 HU."""
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A row of the table; name: in results, with the weights' hash; weights: None if untrained."""
+
+    key: str
+    name: str
+    weights: Path | None = None
+
+    @property
+    def kind(self) -> Literal["tool", "slices", "volumes"]:
+        """Return what it is, or reads."""
+        if self.key in TOOLS:
+            return "tool"
+        return "volumes" if _reads_volumes(self.key) else "slices"
+
+    @property
+    def trained(self) -> bool:
+        """Tell whether its figures mean anything."""
+        return self.kind == "tool" or self.weights is not None
+
+
+def entrants(
+    keys: Sequence[str], weights: Mapping[str, Path], *, untrained: bool = False
+) -> list[Entrant]:
+    """Find the weights of methods, before any work.
+
+    Args:
+        keys: of systems, presets and classical tools.
+        weights: files by system; those of the registry where there is none.
+        untrained: whether a system without weights may run, its weights random.
+
+    Raises:
+        InputError: unknown or double keys, or weights that are missing.
+    """
+    if len(set(keys)) < len(keys) or not keys:
+        raise InputError(f"Got the methods {', '.join(keys) or 'none'}; name each once.")
+    if unused := [key for key in weights if key not in keys or key in TOOLS]:
+        raise InputError(f"Got weights for {unused[0]}, which is not among the systems asked for.")
+    return [_entrant(key, weights.get(key), untrained=untrained) for key in keys]
+
+
+def contestant_of(entrant: Entrant, device: str) -> Contestant:
+    """Make what runs in the protocol `published`.
+
+    Raises:
+        InputError: the weights do not fit, or a package is missing.
+    """
+    if entrant.kind == "tool":
+        return Tool(TOOLS[entrant.key]())
+    if entrant.kind == "volumes":
+        return Volumetric(
+            entrant.name,
+            network_of(entrant, device),
+            clamps_ct=entrant.key in CLAMPED,
+            remembers=isinstance(PRESETS.get(entrant.key), CompactConfig),
+        )
+    from .planar_case import Planar
+
+    return Planar(entrant.name, slices_network_of(entrant, device))
+
+
+def network_of(entrant: Entrant, device: str) -> Any:
+    """Load a 3D network, as a session takes it."""
+    if entrant.weights is None:
+        return _made(entrant, device)
+    from ..model import load_model
+
+    return load_model(entrant.key, checkpoint=entrant.weights, device=device)
+
+
+def slices_network_of(entrant: Entrant, device: str) -> "PlanarNetwork":
+    """Load a network for slices."""
+    return cast("PlanarNetwork", _made(entrant, device))
+
+
+def _made(entrant: Entrant, device: str) -> Any:
+    """Make a system; random weights are the same in every process."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return systems.load(systems.find(entrant.key), entrant.weights, device)
+
+
+def _reads_volumes(key: str) -> bool:
+    return key in PRESETS if key not in SYSTEMS else SYSTEMS[key].dimensions == 3
+
+
+def _entrant(key: str, path: Path | None, *, untrained: bool) -> Entrant:
+    if key in TOOLS:
+        return Entrant(key, key)
+    if key not in SYSTEMS and key not in PRESETS:
+        known = dict.fromkeys([*SYSTEMS, *PRESETS, *TOOLS])
+        raise InputError(f"Got the method {key!r}; expected one of {', '.join(known)}.")
+    path = path or _registered(key, untrained=untrained)
+    if path is None and not untrained:
+        raise InputError(
+            f"{key} has no weights here, and an untrained network has no accuracy. "
+            f"{_where(key)}Give it with --weights {key}=FILE, or try the machinery with "
+            "--untrained."
+        )
+    if path is None:
+        return Entrant(key, f"{key} untrained")
+    if not path.is_file():
+        raise InputError(f"There is no file of weights {path} for {key}; check the path.")
+    return Entrant(key, f"{key} {_hash(path)}", path)
+
+
+def _registered(key: str, *, untrained: bool) -> Path | None:
+    """Return the registry's file of a preset; None if it has none."""
+    for name in _names(key):
+        try:
+            return path_of(name)
+        except InputError:
+            if not untrained:
+                raise
+    return None
+
+
+def _names(key: str) -> Iterator[str]:
+    return (entry.name for entry in ENTRIES if entry.preset == key and key in PRESETS)
+
+
+def _where(key: str) -> str:
+    return f"Its official file: {SYSTEMS[key].weights.rstrip('.')}. " if key in SYSTEMS else ""
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = sha256()
+        while part := file.read(1 << 22):
+            digest.update(part)
+    return digest.hexdigest()[:_SHOWN]

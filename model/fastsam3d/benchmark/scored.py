@@ -1,0 +1,97 @@
+"""What one dataset gave by one protocol, and how its methods are called."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..results import ObjectResult, protocol_of
+from ..summary import MethodSummary, Summary, summarise
+from . import paper_figures as paper
+from .systems import SYSTEMS
+from .table_efficiency import title_of
+
+REFERENCES = ("fastsam3d-default", "fastsam3d", "sam-med3d")
+"""The first of these that was measured is what the others are tested against."""
+
+_DATASETS = {"amos": "AMOS", "totalseg": "TotalSegmentator", "brats": "BraTS 2021"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one manifest gave by one protocol.
+
+    results: of trained methods alone, as their records hold them; of one strategy, seed and number
+        of clicks.
+    untrained: systems that ran with random weights.
+    finished: whether all objects that were asked for are there.
+    """
+
+    dataset: str
+    results: tuple[ObjectResult, ...]
+    untrained: tuple[str, ...] = ()
+    finished: bool = True
+
+    @property
+    def protocol(self) -> str:
+        """Return `published` or `sound`."""
+        return protocol_of(self.results[0].strategy)
+
+    @property
+    def title(self) -> str:
+        """Name the dataset and the protocol."""
+        return f"{self.dataset}, protocol {self.protocol}"
+
+    @property
+    def name(self) -> str:
+        """Return what files of it are called after."""
+        return f"{self.dataset}-{self.protocol}"
+
+    @property
+    def reference(self) -> str:
+        """Return the method that the others are tested against."""
+        return min(self._names, key=lambda name: _rank(system_of(name)))
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Summarise, with tests against the reference."""
+        return summarise(self.results, self.reference)
+
+    @property
+    def methods(self) -> dict[str, MethodSummary]:
+        """Return the summaries by the method's name, systems in the paper's order."""
+        known = {method.method: method for method in self.summary.methods}
+        return {name: known[name] for name in sorted(known, key=_place)}
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Return what tables call each method: a system by its title, if only one is of it."""
+        systems = [system_of(name) for name in self._names]
+        return {
+            name: title_of(system) if systems.count(system) == 1 else name
+            for name, system in zip(self._names, systems, strict=True)
+        }
+
+    @property
+    def printed(self) -> dict[str, paper.Dice]:
+        """Return the paper's figures of this dataset by system; none if it is not in the paper."""
+        name = next((name for sign, name in _DATASETS.items() if sign in self.dataset.lower()), "")
+        return paper.DICE.get(name, {})
+
+    @property
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(result.method for result in self.results))
+
+
+def system_of(method: str) -> str:
+    """Return the system that a method's name, such as "sam 0123abcd", is of; itself if none."""
+    first = method.partition(" ")[0]
+    return first if first in SYSTEMS else method
+
+
+def _rank(system: str) -> int:
+    return REFERENCES.index(system) if system in REFERENCES else len(REFERENCES)
+
+
+def _place(method: str) -> int:
+    order = list(SYSTEMS)
+    system = system_of(method)
+    return order.index(system) if system in order else len(order)

@@ -1,0 +1,121 @@
+"""Table 2: Dice after some clicks, of each dataset and protocol."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..results import PUBLISHED
+from ..stats import BETTER_BELOW
+from ..summary import Estimate, MethodSummary, Summary
+from . import paper_figures as paper
+from .grids import DASH, SIGNS, Cell, Grid, Mark, clicks, figure, missing, texts
+from .scored import Scored, system_of
+from .systems import SYSTEMS
+from .table_efficiency import OURS, PAPER
+from .table_methods import effort, organs
+
+_NOT_EVALUATED = "not evaluated here; give its official weights to `fastsam3d benchmark accuracy`"
+_UNTRAINED = "ran with random weights, and an untrained network has no Dice"
+_SCORES = {
+    "dice": "Dice at the k-th click",
+    "best_dice": "best Dice of k clicks",
+    "surface_dice": "surface Dice at 2 mm at the k-th click",
+}
+
+Marks = Mapping[tuple[str, int], Mark]
+"""By method and number of clicks."""
+
+
+def accuracy_grids(scored: Sequence[Scored]) -> Iterator[Grid]:
+    """Show Table 2 of each dataset and protocol; the paper's alone if nothing was measured."""
+    if not scored:
+        yield from map(_unmeasured, paper.DATASETS)
+    for one in scored:
+        name = f"table2-{one.name}"
+        for score in _SCORES:
+            yield _table2(one, score, f"{name}-{score.replace('_', '-')}")
+        yield effort(one, f"{name}-effort")
+        yield organs(one, f"{name}-organs")
+
+
+def _table2(scored: Scored, score: str, name: str) -> Grid:
+    shown, marks = scored.summary.shown, _marks(scored.summary) if score == "dice" else {}
+    printed = {} if score == "surface_dice" else scored.printed
+    rows: dict[str, list[tuple[Cell, ...]]] = {key: [] for key in SYSTEMS}
+    for method, summary in scored.methods.items():
+        about = texts(scored.titles[method], OURS)
+        row = (*about, *_scores(summary, score, shown, marks))
+        rows.setdefault(system_of(method), []).append(row)
+    for key, system in SYSTEMS.items():
+        if not rows[key]:
+            why = _UNTRAINED if key in scored.untrained else _NOT_EVALUATED
+            rows[key].append((*texts(system.title, OURS), *(missing(why),) * (len(shown) + 1)))
+        if key in printed:
+            rows[key].append(_paper_row(system.title, printed[key], shown))
+    return Grid(
+        name,
+        f"Table 2: {scored.title}: {_SCORES[score]}",
+        ("Method", "Figures", *map(clicks, shown), "Failures"),
+        tuple(row for some in rows.values() for row in some),
+        tuple(_how_measured(scored, marks)),
+    )
+
+
+def _scores(
+    method: MethodSummary, score: str, shown: Sequence[int], marks: Marks
+) -> Iterator[Cell]:
+    estimates: Sequence[Estimate] = getattr(method, score)
+    for n in shown:
+        found = estimates[n - 1]
+        text = f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+        yield Cell(text, found.mean, marks.get((method.method, n), ""))
+    yield Cell(f"{method.failures} of {method.objects}", method.failures)
+
+
+def _paper_row(title: str, dice: paper.Dice, shown: Sequence[int]) -> tuple[Cell, ...]:
+    printed = dict(zip(paper.CLICKS, dice, strict=True))
+    return (*texts(title, PAPER), *(figure(printed.get(n), 3) for n in shown), DASH)
+
+
+def _marks(summary: Summary) -> Marks:
+    """Tell which methods are better or worse than the reference."""
+    signs: dict[tuple[str, int], Mark] = {}
+    for versus in summary.versus:
+        found = versus.comparison
+        if found.p < BETTER_BELOW and found.difference:
+            signs[versus.other, versus.clicks] = "worse" if found.difference > 0 else "better"
+    return signs
+
+
+def _how_measured(scored: Scored, marks: Marks) -> Iterator[str]:
+    summary = scored.summary
+    most = max(summary.methods, key=lambda method: method.objects)
+    flat = scored.protocol == PUBLISHED
+    if not scored.finished:
+        yield "Unfinished: methods may have different objects; the same command goes on."
+    yield (
+        f"{most.objects} objects of {most.patients} patients; clicks {summary.strategy}, seed "
+        f"{summary.seed}. Means over objects{'' if flat else ', then patients, then folders'}; in "
+        "brackets the 95 % interval by bootstrap over patients. A failed click keeps the mask "
+        "before it."
+    )
+    if flat:
+        yield (
+            "By the published protocol the patch is centred on the true object and Dice is of the "
+            "patch alone: not what a user gets."
+        )
+    if marks:
+        yield (
+            f"{SIGNS['better'].strip()}: better, {SIGNS['worse'].strip()}: worse than "
+            f"{scored.titles[scored.reference]}: Wilcoxon over patients, p < {BETTER_BELOW}."
+        )
+
+
+def _unmeasured(dataset: str) -> Grid:
+    why = missing(f"`fastsam3d benchmark accuracy` measures it, on a manifest of {dataset}")
+    rows: list[tuple[Cell, ...]] = []
+    for key, system in SYSTEMS.items():
+        rows.append((*texts(system.title, OURS), *(why,) * len(paper.CLICKS)))
+        if dice := paper.DICE[dataset].get(key):
+            rows.append(_paper_row(system.title, dice, paper.CLICKS)[:-1])
+    head = ("Method", "Figures", *map(clicks, paper.CLICKS))
+    name = f"table2-{dataset.split()[0].lower()}"
+    return Grid(name, f"Table 2: {dataset}", head, tuple(rows))

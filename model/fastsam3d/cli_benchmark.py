@@ -1,0 +1,260 @@
+"""The commands `benchmark efficiency`, `accuracy`, `ablation`, `report` and `all`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .cli_options import Device
+
+benchmark_app = typer.Typer(
+    help="Measure the paper's Tables 1 to 4 and write them beside the paper's figures.",
+    pretty_exceptions_enable=False,
+)
+
+_STOPPED = 130
+
+Output = Annotated[Path, typer.Argument(help="The folder to work in; called again, it goes on.")]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--system",
+        help="sam, mobilesam, tinysam, medsam, sam-med2d, sam-med3d, fastsam3d or "
+        "fastsam3d-default; give it once for each. All by default.",
+    ),
+]
+Slices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=128,
+        help="How many slices to time 2D systems on, 4 on a slow machine; times are scaled to 128, "
+        "and it is said so.",
+    ),
+]
+LimitSeconds = Annotated[
+    float, typer.Option(help="Give a measurement up after so many seconds, and say so.")
+]
+Runs = Annotated[int, typer.Option(min=1, help="How often to time each, at most.")]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        help="A system, or a tool of Slicer: grow-from-seeds, region-growing or fast-marching; "
+        "give it once for each. fastsam3d-default by default.",
+    ),
+]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SYSTEM=FILE",
+        help="A system's official file, such as sam=sam_vit_b_01ec64.pth; the system is measured.",
+    ),
+]
+Protocol = Annotated[
+    str,
+    typer.Option(
+        help="sound: what a user gets; published: to compare with the paper; or both.",
+    ),
+]
+Clicks = Annotated[int, typer.Option(min=1, help="How many clicks to make on each object.")]
+Limit = Annotated[int | None, typer.Option(help="Take at most so many objects.")]
+Split = Annotated[str | None, typer.Option(help="Take only the rows of this split.")]
+Processes = Annotated[
+    int, typer.Option(min=1, help="How many processes share the work; GPUs are dealt in turn.")
+]
+
+
+@benchmark_app.command()
+def efficiency(
+    output: Output,
+    system: Systems = None,
+    device: Device = "auto",
+    slices: Slices = 128,
+    limit_seconds: LimitSeconds = 600.0,
+    runs: Runs = 20,
+) -> None:
+    """Table 3: time, FLOPs and memory of each system, each in a process of its own."""
+    from .benchmark import commands
+    from .benchmark.collect import EFFICIENCY
+    from .benchmark.efficiency import Efforts
+    from .benchmark.systems import SYSTEMS
+
+    asked = Efforts(
+        output / EFFICIENCY, tuple(system or SYSTEMS), device, slices, limit_seconds, runs
+    )
+    with _stopping():
+        commands.efficiency(asked)
+    commands.report(output)
+
+
+@benchmark_app.command()
+def accuracy(
+    manifest: Annotated[
+        Path, typer.Argument(help="A CSV file of images and label maps, as `prepare` writes it.")
+    ],
+    output: Output,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What tables call the dataset, by default its folder; the paper's figures stand "
+            "beside amos, totalsegmentator and brats."
+        ),
+    ] = None,
+    protocol: Protocol = "both",
+    method: Methods = None,
+    weights: Weights = None,
+    clicks: Clicks = 10,
+    limit: Limit = None,
+    split: Split = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="What clicks are drawn from: 0, or 2023 by published."),
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option(help="Where clicks go by sound: centre or random.")
+    ] = "centre",
+    unpaired: Annotated[
+        bool,
+        typer.Option("--unpaired", help="By published, draw each method's clicks anew."),
+    ] = False,
+    untrained: Annotated[
+        bool,
+        typer.Option(
+            "--untrained",
+            help="Let systems without weights run, to try the machinery; they get no Dice.",
+        ),
+    ] = False,
+    processes: Processes = 1,
+    device: Device = "auto",
+) -> None:
+    """Table 2: Dice after each click of every method, on one dataset.
+
+    With torchrun the work is shared over GPUs and machines; the results are the same.
+    """
+    from .benchmark import commands
+    from .benchmark.accuracy import Asked
+
+    dataset = commands.dataset_of(manifest, name)
+    given = commands.weights_of(weights or ())
+    methods = commands.methods_of(method or (), given)
+    asked = Asked(
+        manifest, output, methods, given, clicks=clicks, limit=limit, split=split, seed=seed,
+        strategy=strategy, paired=not unpaired, untrained=untrained, device=device,
+        processes=processes,
+    )  # fmt: skip
+    with _stopping():
+        commands.accuracy(output, dataset, protocol, asked)
+    commands.report(output)
+
+
+@benchmark_app.command()
+def ablation(
+    output: Output,
+    geometry: Annotated[
+        list[str] | None,
+        typer.Option(help="published or fastsam3d-default; both by default."),
+    ] = None,
+    tokens: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Tokens a side: 8 are a patch of 128³ voxels, 16 one of 256³; both by default.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        bool, typer.Option(help="Whether to sweep segment length w and dilation r, too.")
+    ] = True,
+    device: Device = "auto",
+    limit_seconds: LimitSeconds = 120.0,
+    runs: Runs = 20,
+) -> None:
+    """Table 4: what sparse and flash attention are worth in the encoder."""
+    from .benchmark import commands
+    from .benchmark.ablation import SEGMENTS, Sweep
+    from .benchmark.collect import ABLATION
+    from .benchmark.forms import GEOMETRIES
+
+    asked = Sweep(
+        output / ABLATION,
+        tuple(geometry or GEOMETRIES),
+        tuple(tokens or (8, 16)),
+        SEGMENTS if sweep else (),
+        device=device,
+        limit_s=limit_seconds,
+        runs=runs,
+    )
+    with _stopping():
+        commands.ablation(asked)
+    commands.report(output)
+
+
+@benchmark_app.command()
+def report(
+    output: Annotated[Path, typer.Argument(help="The folder of the other commands.")],
+) -> None:
+    """Write report.html, report.md, tables.tex, CSV, JSON and pictures of all that was measured."""
+    from .benchmark import commands
+
+    commands.report(output)
+
+
+@benchmark_app.command(name="all")
+def everything(
+    output: Output,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled scans for Table 2; give it once for each dataset."),
+    ] = None,
+    protocol: Protocol = "both",
+    method: Methods = None,
+    weights: Weights = None,
+    clicks: Clicks = 10,
+    limit: Limit = None,
+    split: Split = None,
+    processes: Processes = 1,
+    device: Device = "auto",
+    slices: Slices = 128,
+    limit_seconds: LimitSeconds = 600.0,
+    runs: Runs = 20,
+) -> None:
+    """All tables, one after the other, and the report; called again, it goes on."""
+    from .benchmark import commands
+    from .benchmark.ablation import Sweep
+    from .benchmark.accuracy import Asked
+    from .benchmark.collect import ABLATION, EFFICIENCY
+    from .benchmark.efficiency import Efforts
+    from .benchmark.systems import SYSTEMS
+
+    efforts = Efforts(output / EFFICIENCY, tuple(SYSTEMS), device, slices, limit_seconds, runs)
+    given = commands.weights_of(weights or ())
+    methods = commands.methods_of(method or (), given)
+    datasets = [commands.dataset_of(path) for path in manifest or ()]
+    plans = [
+        Asked(
+            path, output, methods, given, clicks=clicks, limit=limit, split=split, device=device,
+            processes=processes,
+        )
+        for path in manifest or ()
+    ]  # fmt: skip
+    commands.check(protocol, plans)
+    with _stopping():
+        commands.efficiency(efforts)
+        commands.ablation(Sweep(output / ABLATION, device=device, limit_s=limit_seconds, runs=runs))
+        for dataset, asked in zip(datasets, plans, strict=True):
+            commands.accuracy(output, dataset, protocol, asked)
+    commands.report(output)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """End with an exit code of its own when the user stops it."""
+    from .benchmark.commands import Stopped
+
+    try:
+        yield
+    except Stopped:
+        typer.echo("Stopped; what was measured is kept, and the same command goes on.", err=True)
+        raise typer.Exit(_STOPPED) from None
