@@ -11,6 +11,7 @@ from ..console import aside, said
 from ..devices import is_first
 from ..errors import InputError
 from ..folders import make_folder
+from ..inputs import pick_device
 from .ablation import Row, Sweep
 from .ablation import measure_all as measure_forms
 from .ablation import planned as planned_ablation
@@ -64,7 +65,7 @@ def ablation(asked: Sweep) -> None:
         Stopped: by the user.
     """
     make_folder(asked.output.parent)
-    rows = list(planned_ablation(asked, asked.device, ""))
+    rows = list(planned_ablation(asked, str(pick_device(asked.device)), ""))
     with _stoppable(), bar("ablation", len(rows)) as show:
         told = _Told(show)
         measured = measure_forms(asked, lambda row: told.one(_said_of_form(row)))
