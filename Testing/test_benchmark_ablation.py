@@ -3,18 +3,15 @@ from dataclasses import replace
 
 import pytest
 
+from fakewatch import GIVEN, TOO_SLOW, FakeWatch
 from fastsam3d.benchmark import ablation
 from fastsam3d.benchmark.ablation import Row, Sweep, measure_all, planned, read_rows, verdicts
 from fastsam3d.benchmark.collect import collect
 from fastsam3d.benchmark.machine import machine
-from fastsam3d.benchmark.measurement import Counted, Outcome, Timed
 from fastsam3d.benchmark.table_ablation import FORMS, ablation_grids
 from fastsam3d.errors import InputError
 from fastsam3d.inputs import _available
 
-COUNTED = Counted(5_000_000, 2_000_000_000, 4_000_000_000)
-GIVEN = Outcome(COUNTED, Timed((10.0, 20.0, 30.0), 64.0, "some memory"))
-TOO_SLOW = Outcome(COUNTED, skipped="took longer than 60 s")
 ONE = {"geometries": ("published",), "tokens": (8,), "segments": ()}
 ABSENT = next(kind for kind in ("mps", "cuda") if kind not in _available())
 
@@ -27,15 +24,7 @@ def path(tmp_path):
 @pytest.fixture
 def watched(monkeypatch):
     """Take the place of the process that measures; keeps what it was asked."""
-
-    class Fake(list):
-        outcome = GIVEN
-
-        def __call__(self, request, limit_s):
-            self.append(request)
-            return self.outcome
-
-    fake = Fake()
+    fake = FakeWatch()
     monkeypatch.setattr(ablation, "watched", fake)
     return fake
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from fakewatch import GIVEN, TOO_SLOW, FakeWatch
 from fastsam3d.benchmark import efficiency
 from fastsam3d.benchmark.efficiency import (
     PADDED,
@@ -17,13 +18,9 @@ from fastsam3d.benchmark.efficiency import (
     read_rows,
 )
 from fastsam3d.benchmark.machine import machine
-from fastsam3d.benchmark.measurement import Counted, Outcome, Timed
+from fastsam3d.benchmark.measurement import Outcome
 from fastsam3d.errors import InputError
 from fastsam3d.inputs import _available
-
-COUNTED = Counted(5_000_000, 2_000_000_000, 4_000_000_000)
-GIVEN = Outcome(COUNTED, Timed((10.0, 20.0, 30.0), 64.0, "some memory"))
-TOO_SLOW = Outcome(COUNTED, skipped="took longer than 60 s")
 
 
 @pytest.fixture
@@ -34,15 +31,7 @@ def path(tmp_path):
 @pytest.fixture
 def watched(monkeypatch):
     """Take the place of the process that measures; keeps what it was asked."""
-
-    class Fake(list):
-        outcome = GIVEN
-
-        def __call__(self, request, limit_s):
-            self.append(request)
-            return self.outcome
-
-    fake = Fake()
+    fake = FakeWatch()
     monkeypatch.setattr(efficiency, "watched", fake)
     return fake
 

@@ -23,14 +23,18 @@ def write_case(folder, case, labels):
     sitk.WriteImage(scan, str(folder / f"{case}.nii.gz"))
 
 
-@pytest.fixture
-def labels():
+def two_objects():
     """Two objects of 512 and 300 voxels, and one too small to count."""
     labels = np.zeros(SHAPE, np.uint8)
     labels[2:10, 2:10, 2:10] = 1
     labels[11:14, 10:20, 12:22] = 2
     labels[0, 0, 20:] = 3
     return labels
+
+
+@pytest.fixture
+def labels():
+    return two_objects()
 
 
 @pytest.fixture

@@ -6,17 +6,12 @@ import pytest
 from fastsam3d.evaluate import evaluate, score_masks
 from fastsam3d.masks import write_mask
 from fastsam3d.summary import summarise
-from test_evaluate import AFFINE, SHAPE, Painter, write_case
+from test_evaluate import AFFINE, Painter, two_objects, write_case
 
 
 @pytest.fixture
 def labels():
-    """Two objects of 512 and 300 voxels, and 4 voxels of a third."""
-    labels = np.zeros(SHAPE, np.uint8)
-    labels[2:10, 2:10, 2:10] = 1
-    labels[11:14, 10:20, 12:22] = 2
-    labels[0, 0, 20:] = 3
-    return labels
+    return two_objects()
 
 
 @pytest.fixture

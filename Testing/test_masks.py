@@ -11,7 +11,8 @@ import pytest
 import fastsam3d
 from fastsam3d.errors import InputError
 from fastsam3d.images import read_labels
-from fastsam3d.masks import check_output, write_mask, write_whole
+from fastsam3d.masks import check_output, write_mask
+from fastsam3d.whole import write_whole
 
 
 @pytest.mark.parametrize("name", ["mask.png", "mask", ".nii.gz", "nowhere/mask.nii.gz"])

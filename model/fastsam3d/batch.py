@@ -16,9 +16,10 @@ from .errors import InputError
 from .folders import make_folder
 from .images import read_volume
 from .manifest import Row, read_manifest
-from .masks import MASK_SUFFIXES, write_mask, write_whole
+from .masks import MASK_SUFFIXES, write_mask
 from .points import check_targets, in_ras, read_targets
 from .segment import Engine, Found, segment_targets
+from .whole import write_whole
 
 RESULTS = "results.csv"
 

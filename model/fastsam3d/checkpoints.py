@@ -23,6 +23,9 @@ ENCODER_MARK = "patch_embed.proj.weight"
 DECODER_PRESET = "sam-med3d"
 """An encoder alone is used with this network's prompt encoder and mask decoder."""
 
+_NESTED = ("model_state_dict", "model")
+"""Under which files keep their weights, if not at the top; SAM-Med2D's under the second."""
+
 _NAMED = 3
 """Keys that an error names of each kind of misfit."""
 
@@ -121,7 +124,7 @@ def check_published(state: Mapping[str, Tensor], preset: str, name: str) -> None
     if ENCODER_MARK in state:
         inside = (key for key in expected if key.startswith(ENCODER))
         expected = {key.removeprefix(ENCODER): expected[key] for key in inside}
-    if misfits := "; ".join(_misfits(state, expected)):
+    if misfits := "; ".join(misfits_of(state, expected)):
         raise InputError(
             f"{name} does not hold the network {preset}: {misfits}; choose the file that the "
             "network's authors publish."
@@ -146,14 +149,17 @@ def check_state(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, .
     Raises:
         InputError: names what is missing, unknown or of another shape.
     """
-    if misfits := "; ".join(_misfits(state, expected)):
+    if misfits := "; ".join(misfits_of(state, expected)):
         raise InputError(
             f"The weights do not fit the network: {misfits}; choose the preset that the file was "
             "made for."
         )
 
 
-def _misfits(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+def misfits_of(
+    state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
+) -> Iterator[str]:
+    """Say which keys are missing, which are unknown and which have another shape."""
     if missing := [repr(key) for key in expected if key not in state]:
         yield f"missing {_some(missing)}"
     if unknown := [repr(key) for key in state if key not in expected]:
@@ -200,14 +206,14 @@ def _reason(error: Exception) -> str:
 
 
 def _tensors_of(document: Any, name: str) -> dict[str, Tensor]:
-    if isinstance(document, dict) and "model_state_dict" in document:
-        document = document["model_state_dict"]
+    if isinstance(document, dict):
+        document = next((document[key] for key in _NESTED if key in document), document)
     if not isinstance(document, dict) or not document:
         raise InputError(f"{name} holds no weights, but {type(document).__name__}.")
     for key, value in document.items():
         if not isinstance(value, Tensor):
             raise InputError(
                 f"{name} holds {key!r} where weights were expected; "
-                "they should be at its top or under 'model_state_dict'."
+                "they should be at its top or under 'model_state_dict' or 'model'."
             )
     return document

@@ -22,9 +22,10 @@ from .dataset_resample import (
 )
 from .errors import InputError
 from .images import Volume, read_volume
-from .masks import write_image, write_whole
+from .masks import write_image
 from .samegrid import check_on_grid
 from .trust import sha256_of
+from .whole import write_whole
 
 LOW_DICE = 0.5
 """A structure that overlaps itself by less after the round trip is named in the report."""

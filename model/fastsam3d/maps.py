@@ -8,7 +8,8 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .masks import check_output, place, write_whole
+from .masks import check_output, place
+from .whole import write_whole
 
 MAP_SUFFIXES = (".nii.gz", ".nrrd")
 

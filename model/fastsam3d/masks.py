@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from .errors import InputError
 from .nifti import check_complete
-from .whole import write_whole as write_whole
+from .whole import write_whole
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """And back."""

@@ -13,10 +13,11 @@ from scipy import ndimage
 from .canonical import Scene, to_scene
 from .errors import InputError
 from .geometry import Box
-from .masks import by_label, check_output, colour_of, write_whole
+from .masks import by_label, check_output, colour_of
 from .points import Point
 from .preview_marks import Plane, draw_clicks, outlined
 from .surface import draw_surface
+from .whole import write_whole
 
 BACKGROUND = "#0b0e14"
 FAINT = "#8b93a3"

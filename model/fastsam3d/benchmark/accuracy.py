@@ -21,6 +21,7 @@ from ..plan import Plan, Scan, Task, plan
 from ..results import Key, ObjectResult
 from ..tables import write_report
 from ..truthcheck import check_labels
+from ..whole import write_text
 from . import published
 from .entrants import Entrant, contestant_of, entrants
 from .shards import OnDone, Share, found, merge, new_records, part_of, run_shares, shares_of
@@ -189,10 +190,7 @@ def _describe(asked: Asked, chosen: Plan, methods: Sequence[Entrant]) -> None:
         "methods": [{"name": m.name, "key": m.key, "trained": m.trained} for m in methods],
         "left_out": [{"case": case, "reason": reason} for case, reason in chosen.left_out],
     }
-    path = asked.output / DESCRIPTION
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    write_text(asked.output / DESCRIPTION, json.dumps(content, indent=1) + "\n")
 
 
 def _dataset(manifest: Path) -> str:

@@ -16,7 +16,7 @@ from ..clicks import bounding_box
 from ..dataset_resample import Grid, resample_image, resample_labels
 from ..geometry import spacing_of
 from ..images import Volume
-from ..manifest import Object, Row
+from ..manifest import Object
 from ..metrics import Truth
 from ..plan import Scan
 
@@ -40,11 +40,6 @@ class Crop:
     def ijk_to_ras(self) -> NDArray[np.float64]:
         """Return the (4, 4) matrix of a volume such as this one; where it lies is not kept."""
         return _AFFINE
-
-
-def is_ct(row: Row) -> bool:
-    """Tell whether a manifest calls an image a CT."""
-    return row.modality.upper().startswith("CT")
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..classical import TOOLS
-from ..config import PRESETS, CompactConfig
+from ..config import PRESETS, CompactConfig, ModelConfig
 from ..errors import InputError
 from ..registry import ENTRIES
 from ..store import path_of
@@ -17,9 +17,6 @@ from .systems import SYSTEMS
 
 if TYPE_CHECKING:
     from .planar import PlanarNetwork
-
-CLAMPED = ("sam-med3d",)
-"""Trained on CT clamped to -1000 to 1000 HU."""
 
 _SHOWN = 8
 
@@ -77,12 +74,18 @@ def contestant_of(entrant: Entrant, device: str) -> Contestant:
         return Volumetric(
             entrant.name,
             network_of(entrant, device),
-            clamps_ct=entrant.key in CLAMPED,
+            clamps_ct=clamps_ct(entrant),
             remembers=isinstance(PRESETS.get(entrant.key), CompactConfig),
         )
     from .planar_case import Planar
 
     return Planar(entrant.name, slices_network_of(entrant, device))
+
+
+def clamps_ct(entrant: Entrant) -> bool:
+    """Tell whether a method was trained on CT clamped to -1000 to 1000 HU."""
+    config = PRESETS.get(entrant.key)
+    return isinstance(config, ModelConfig) and config.clamps_ct
 
 
 def network_of(entrant: Entrant, device: str) -> Any:

@@ -25,21 +25,11 @@ def fit(path: Path, own: Mapping[str, Tensor], title: str, advice: str) -> dict[
     Raises:
         InputError: no such file, refused, or of another network; names the official keys.
     """
-    state = {key: value for key, value in _read(path).items() if used(key)}
+    state = {key: value for key, value in checkpoints.read_state(path).items() if used(key)}
     expected = {official(key): tuple(value.shape) for key, value in own.items()}
-    if misfits := "; ".join(checkpoints._misfits(state, expected)):
+    if misfits := "; ".join(checkpoints.misfits_of(state, expected)):
         raise InputError(
             f"{path.name} does not hold the network of {title}: {misfits}; the right file is "
             f"{advice}."
         )
     return {key: state[official(key)] for key in own}
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights, which SAM-Med2D's keeps under `model`."""
-    if not path.is_file():
-        raise InputError(f"There is no file of weights {path}; check the path.")
-    document = checkpoints._parse(path, path.name)
-    if isinstance(document, dict) and isinstance(document.get("model"), dict):
-        document = document["model"]
-    return checkpoints._tensors_of(document, path.name)

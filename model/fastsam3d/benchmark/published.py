@@ -33,7 +33,7 @@ from ..plan import Scan, Task
 from ..resample import resample
 from ..results import PUBLISHED, ObjectResult
 from ..sight import Network
-from .crop import SIZE, Crop, crop_of, is_ct
+from .crop import SIZE, Crop, crop_of
 
 CLICKED_ABOVE = 0.5
 SCORED_ABOVE = 0.0
@@ -102,7 +102,7 @@ def evaluate_object(
     crop, course.failure = attempt(partial(crop_of, scan, task.label))
     if crop is not None:
         rng = settings.rng(contestant.name, task)
-        answers = contestant.answers(crop, rng, is_ct=is_ct(task.row))
+        answers = contestant.answers(crop, rng, is_ct=task.row.is_ct)
         for _ in range(settings.clicks):
             answer, course.failure = attempt(partial(next, answers, None))
             if answer is None:

@@ -8,10 +8,9 @@ killed loses the object it was at. What the files hold together does not depend 
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
@@ -21,6 +20,7 @@ from secrets import token_hex
 from ..errors import InputError
 from ..plan import Task
 from ..results import Key, ObjectResult, Records, line_of, read_results
+from ..whole import write_whole
 
 OnDone = Callable[[str], None]
 """Told each case of which an object is done."""
@@ -129,16 +129,9 @@ def merge(results: Mapping[Key, ObjectResult], keys: Iterable[Key], path: Path) 
     wanted = list(keys)
     missing = sum(key not in results for key in wanted)
     if not missing:
-        with _replaced(path) as scratch:
-            scratch.write_bytes(b"".join(line_of(results[key]) for key in wanted))
+        content = b"".join(line_of(results[key]) for key in wanted)
+        write_whole(path, lambda partial: partial.write_bytes(content))
     return missing
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
-    scratch = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    yield scratch
-    scratch.replace(path)
 
 
 def _device(name: str, place: int) -> str:

@@ -12,8 +12,7 @@ from ..evaluate import Settings, evaluate_object
 from ..methods import Method, SessionMethod
 from ..plan import Scan, Task
 from ..results import ObjectResult
-from .crop import is_ct
-from .entrants import CLAMPED, Entrant, network_of, slices_network_of
+from .entrants import Entrant, clamps_ct, network_of, slices_network_of
 
 Evaluate = Callable[[Task, Scan], ObjectResult]
 """Evaluates one object; it is told the failures of the method, and raises none of them."""
@@ -37,10 +36,10 @@ def sound_evaluator(entrant: Entrant, device: str, settings: Settings) -> Evalua
     evaluate = _by(SessionMethod(entrant.name, partial(Session, network)), settings)
 
     def clamped(task: Task, scan: Scan) -> ObjectResult:
-        network.ct_clamp = is_ct(task.row)
+        network.ct_clamp = task.row.is_ct
         return evaluate(task, scan)
 
-    return clamped if entrant.key in CLAMPED else evaluate
+    return clamped if clamps_ct(entrant) else evaluate
 
 
 def _by(method: Method, settings: Settings) -> Evaluate:
