@@ -31,6 +31,12 @@ def test_validation_rows_are_kept_apart_with_all_their_patients():
     assert (cases(learnt), cases(apart)) == (["a"], ["c"])
 
 
+def test_image_that_is_kept_apart_is_not_learnt_from_under_another_patient():
+    shared = replace(row("b", split="train"), image=row("c").image)
+    learnt, apart = parted([row("a", split="train"), shared, row("c", split="val")], "train")
+    assert (cases(learnt), cases(apart)) == (["a"], ["c"])
+
+
 def test_validation_rows_that_are_learnt_from_are_not_kept_apart():
     rows = [row(f"{n}", split="val") for n in range(3)]
     learnt, apart = parted(rows, "val")

@@ -17,6 +17,7 @@ from fastsam3d.taps import depth
 
 NAMES = ("pieces", "regions", "train_default", "train_pair", "volumes")
 STEPS = 2
+TEACHING = ("coarse", "teacher")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,7 @@ def until(last, real):
 def test_rehearsal_leads_from_volumes_over_a_teacher_to_a_student(done):
     folder, _ = done
     for stage, values in (
+        ("coarse", {"loss", "iou"}),
         ("teacher", {"loss", "iou"}),
         ("feature", {"loss", "layer3", "k"}),
         ("logits", {"truth", "teacher_iou"}),
@@ -84,7 +86,7 @@ def test_a_finished_stage_leaves_what_the_next_one_starts_from_and_no_more(done)
     folder, first = done
     left = {str(path.relative_to(first)) for path in first.rglob("*") if path.is_file()}
     state = {f"feature/{name}" for name in ("index.json", "state-0000000-0.part")}
-    assert left == {"teacher.csv", "fastsam3d-teacher.safetensors", *state}
+    assert left == {"coarse.csv", "teacher.csv", "fastsam3d-teacher.safetensors", *state}
     assert not [path for path in folder.iterdir() if path.is_dir()]
 
 
@@ -97,6 +99,12 @@ def test_student_starts_as_every_other_layer_of_the_teacher(scripts, done):
         mine = student[f"image_encoder.blocks.{layer}.mlp.lin1.bias"]
         theirs = teacher[f"image_encoder.blocks.{2 * layer + 1}.mlp.lin1.bias"]
         assert_close(mine.float(), theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_teacher_learns_at_half_the_resolution_first(scripts):
+    options = scripts["train_pair"]._parse(["pack", "out", "--seconds=1"])
+    sizes = [scripts["train_pair"]._open(name, options).task.patch_size for name in TEACHING]
+    assert sizes == [64, 128]
 
 
 def test_run_that_is_done_does_nothing_more(scripts, pack, done, tmp_path):

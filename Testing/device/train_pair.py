@@ -1,7 +1,7 @@
 """Train a teacher and distil a student of it on a GPU: python train_pair.py PACK.npz OUT ...
 
-Three stages, one after the other: the teacher learns from clicks, the student follows its layers,
-then its masks. Examples are made on the device, as in train_default.py. See README.md.
+Four stages, one after the other: the teacher learns from clicks at half the resolution and then at
+the whole, the student follows its layers, then its masks. Examples are made on the device, as in train_default.py. See README.md.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from volumes import read_pack
 
 from fastsam3d.config import PRESETS
 from fastsam3d.console import aside
+from fastsam3d.cube import SIZE
 from fastsam3d.curve import Record, open_log
 from fastsam3d.data import Sources
 from fastsam3d.growth import fresh, seed_from, started_from
@@ -38,7 +39,9 @@ from fastsam3d.teacher import load_teacher
 from fastsam3d.train import ClickTask
 
 TEACHER, STUDENT = "fastsam3d-teacher", "fastsam3d-default"
-STAGES = ("teacher", "feature", "logits")
+STAGES = ("coarse", "teacher", "feature", "logits")
+GOES_ON = {"coarse": "teacher", "feature": "logits"}
+"""Stages after which the same network learns on in another."""
 
 WARM_UP = 100
 """Steps of each run over which the rate rises: the optimiser's moments are not kept."""
@@ -111,14 +114,14 @@ def _open(name: str, options: argparse.Namespace) -> Stage:
         steps=options.steps_each,
         seconds=None if options.steps_each else seconds,
         batch=options.batch,
-        learning_rate=options.learning_rate if name == "teacher" else options.student_rate,
+        learning_rate=options.student_rate if name in STAGES[2:] else options.learning_rate,
         warm_up=0,
         seed=options.seed + STAGES.index(name),
     )
     objects, folder = options.objects, options.output
-    if name == "teacher":
-        network = _teacher(options)
-        stage = Stage(name, network, ClickTask(network, objects, (1, 2, 3, 5)), config)
+    if name in ("coarse", "teacher"):
+        network, size = _teacher(options), SIZE // 2 if name == "coarse" else SIZE
+        stage = Stage(name, network, ClickTask(network, objects, (1, 2, 3, 5), size), config)
     else:
         teacher = load_teacher(str(_weights(folder, TEACHER)))
         network = fresh(PRESETS[STUDENT], options.seed)
@@ -215,8 +218,8 @@ def _save(folder: Path, stage: Stage, average: CompactNetwork) -> None:
 
 def _finish(folder: Path, stage: Stage, average: CompactNetwork) -> None:
     """Write what the next stage starts from, then delete the state, in an order that may be cut."""
-    if stage.name == "feature":
-        write_pieces(folder / "logits", halved(average), 0, 0.0)
+    if stage.name in GOES_ON:
+        write_pieces(folder / GOES_ON[stage.name], halved(average), 0, 0.0)
     else:
         preset = TEACHER if stage.name == "teacher" else STUDENT
         save_weights(_weights(folder, preset), average.state_dict(), int8=True)
@@ -233,9 +236,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("pack", type=Path)
     add("output", type=Path)
     add("--seconds", type=float, required=True, help="of this run")
-    add("--teacher-seconds", type=float, default=1200.0, help="of all runs together")
-    add("--feature-seconds", type=float, default=300.0)
-    add("--logits-seconds", type=float, default=900.0)
+    add("--coarse-seconds", type=float, default=600.0, help="of all runs together")
+    add("--teacher-seconds", type=float, default=400.0)
+    add("--feature-seconds", type=float, default=150.0)
+    add("--logits-seconds", type=float, default=400.0)
     add("--steps-each", type=int, help="of each stage, instead of seconds")
     add("--resume", type=Path, help="a folder that an earlier run wrote, if not OUT")
     add("--start-from", type=Path, help="weights that the teacher grows from")

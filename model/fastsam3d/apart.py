@@ -40,7 +40,7 @@ class OfPatient(Example):
 
 
 def parted(rows: Sequence[Row], split: str | None = None) -> tuple[list[Row], list[Row]]:
-    """Part rows into those to learn from and those to measure with; no patient is in both.
+    """Part rows into those to learn from and those to measure with; no patient or image is in both.
 
     What is kept apart is labelled: the split "val" if there is one, else a tenth of the patients of
     each folder; nothing if there is one patient alone.
@@ -52,8 +52,8 @@ def parted(rows: Sequence[Row], split: str | None = None) -> tuple[list[Row], li
     own = [row for row in rows if split is None or row.split == split]
     labelled = [row for row in own if row.image and row.label]
     for apart in (_validation(rows, split), _some_patients(labelled)):
-        patients = {row.patient for row in apart}
-        rest = [row for row in own if row.patient not in patients]
+        patients, images = {row.patient for row in apart}, {row.image for row in apart}
+        rest = [row for row in own if row.patient not in patients and row.image not in images]
         if apart and rest:
             return rest, apart
     return own, []
