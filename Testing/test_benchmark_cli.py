@@ -156,6 +156,25 @@ def test_ablation_measures_each_form_and_sweeps_unless_told_not_to(
     assert len(lines(tmp_path / "ablation.jsonl")) > 20
 
 
+def test_ablation_measures_the_dice_of_each_form_on_labelled_scans(
+    run, measured, no_report, manifest, tmp_path
+):
+    call = ("ablation", tmp_path / "out", "--device", "cpu", "--tokens", 8, "--no-sweep")
+    code, _, err = run(*call, "--manifest", manifest, "--limit", 1)
+    assert code == 0
+    assert "ablation, sound: 100%, a" in err
+    own = [r for r in lines(tmp_path / "out" / "ablation.jsonl") if r["geometry"] != "published"]
+    assert len(own) == 4
+    assert all(len(row["dice"]["blocks, sound"]) == 4 for row in own)
+
+
+def test_ablation_refuses_scans_it_cannot_use_before_it_measures_anything(run, measured, tmp_path):
+    code, _, err = run("ablation", tmp_path / "out", "--manifest", tmp_path / "none.csv")
+    assert code == 2
+    assert "none.csv" in err
+    assert not measured.asked
+
+
 def test_accuracy_runs_each_protocol_in_a_folder_of_its_own(run, no_report, manifest, tmp_path):
     code, _, err = run("accuracy", manifest, tmp_path / "out", *TOOL[:-1], "both", "--limit", 1)
     assert code == 0
@@ -241,15 +260,15 @@ def test_report_of_no_folder_is_refused(run, tmp_path):
 
 
 def test_all_measures_everything_and_writes_one_page(run, measured, manifest, tmp_path):
-    code, out, _ = run(
-        "all", tmp_path / "out", "--manifest", manifest, *TOOL, "--device", "cpu", "--slices", 2
-    )
+    call = ("all", tmp_path / "out", "--manifest", manifest, *TOOL, "--limit", 1, "--slices", 2)
+    code, out, _ = run(*call, "--device", "cpu")
     assert code == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert out.split() == [str(tmp_path / "out" / "report.html")]
     assert "region-growing" in page
     assert "took longer than 600 s" in page
     assert "<td>2.00</td>" in page
+    assert "blocks, sound" in page
     assert (tmp_path / "out" / "sweep-published-16-cpu.png").exists()
 
 

@@ -1,7 +1,8 @@
 """Train a teacher and distil a student of it on a GPU: python train_pair.py PACK.npz OUT ...
 
 Four stages, one after the other: the teacher learns from clicks at half the resolution and then at
-the whole, the student follows its layers, then its masks. Examples are made on the device, as in train_default.py. See README.md.
+the whole, the student follows its layers, then its masks. Examples are made on the device, as in
+train_default.py. See README.md.
 """
 
 import argparse

@@ -167,6 +167,13 @@ def ablation(
     sweep: Annotated[
         bool, typer.Option(help="Whether to sweep segment length w and dilation r, too.")
     ] = True,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Labelled scans, on which the Dice of our weights is measured, too."),
+    ] = None,
+    protocol: Protocol = "sound",
+    limit: Limit = None,
+    split: Split = None,
     device: Device = "auto",
     limit_seconds: LimitSeconds = 120.0,
     runs: Runs = 20,
@@ -174,9 +181,14 @@ def ablation(
     """Table 4: what sparse and flash attention are worth in the encoder."""
     from .benchmark import commands
     from .benchmark.ablation import SEGMENTS, Sweep
+    from .benchmark.accuracy import Asked
     from .benchmark.collect import ABLATION
     from .benchmark.forms import GEOMETRIES
 
+    scans = manifest and Asked(
+        manifest, output, (commands.DEFAULT,), limit=limit, split=split, device=device
+    )
+    commands.check(protocol, [scans] if scans else [])
     asked = Sweep(
         output / ABLATION,
         tuple(geometry or GEOMETRIES),
@@ -188,6 +200,9 @@ def ablation(
     )
     with _stopping():
         commands.ablation(asked)
+        if scans:
+            dataset = commands.dataset_of(scans.manifest)
+            commands.ablation_dice(asked.output, dataset, protocol, scans)
     commands.report(output)
 
 
@@ -228,6 +243,7 @@ def everything(
     from .benchmark.efficiency import Efforts
     from .benchmark.systems import SYSTEMS
 
+    forms = output / ABLATION
     efforts = Efforts(output / EFFICIENCY, tuple(SYSTEMS), device, slices, limit_seconds, runs)
     given = commands.weights_of(weights or ())
     methods = commands.methods_of(method or (), given)
@@ -242,9 +258,10 @@ def everything(
     commands.check(protocol, plans)
     with _stopping():
         commands.efficiency(efforts)
-        commands.ablation(Sweep(output / ABLATION, device=device, limit_s=limit_seconds, runs=runs))
+        commands.ablation(Sweep(forms, device=device, limit_s=limit_seconds, runs=runs))
         for dataset, asked in zip(datasets, plans, strict=True):
             commands.accuracy(output, dataset, protocol, asked)
+            commands.ablation_dice(forms, dataset, protocol, asked)
     commands.report(output)
 
 

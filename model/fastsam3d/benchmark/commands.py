@@ -15,14 +15,17 @@ from ..inputs import pick_device
 from .ablation import Row, Sweep
 from .ablation import measure_all as measure_forms
 from .ablation import planned as planned_ablation
+from .ablation_dice import measure_dice
 from .accuracy import Asked, planned, run
 from .collect import accuracy_folder, note_machine
 from .efficiency import Efficiency, Efforts, measure_all
 from .efficiency import planned as planned_efficiency
 from .grids import significant
 from .machine import machine
+from .paper_figures import CLICKS
 from .report import write_report
 from .shards import part_of, shares_of
+from .table_ablation import FORMS
 from .table_efficiency import title_of
 
 Protocol = Literal["sound", "published"]
@@ -72,6 +75,27 @@ def ablation(asked: Sweep) -> None:
     for row in measured:
         if row.skipped:
             aside.print(f"Not measured: {_said_of_form(row)}", soft_wrap=True)
+
+
+def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None:
+    """Measure the Dice of our weights in each form of Table 4, whose rows are there.
+
+    Args:
+        rows: of Table 4.
+        dataset: its name.
+        protocol: of `PROTOCOLS`.
+        asked: for all but clicks, methods and protocol.
+
+    Raises:
+        InputError: as `check`.
+        Stopped: by the user.
+    """
+    check(protocol, ())
+    for each in PROTOCOLS[protocol]:
+        own = replace(asked, methods=(DEFAULT,), protocol=each, clicks=CLICKS[-1])
+        chosen, _ = planned(own)
+        with _stoppable(), bar(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as show:
+            measure_dice(rows, dataset, own, _Told(show).one)
 
 
 def check(protocol: str, plans: Iterable[Asked]) -> None:
