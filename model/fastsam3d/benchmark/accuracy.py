@@ -18,12 +18,12 @@ from ..errors import InputError, out_of_memory
 from ..evaluate import Settings as SoundSettings
 from ..folders import make_folder
 from ..plan import Plan, Scan, Task, plan
-from ..results import Key, ObjectResult
+from ..results import PUBLISHED, Key, ObjectResult
 from ..tables import write_report
 from ..truthcheck import check_labels
 from ..whole import write_text
 from . import published
-from .entrants import Entrant, contestant_of, entrants
+from .entrants import BOXES, Entrant, contestant_of, entrants
 from .shards import OnDone, Share, found, merge, new_records, part_of, run_shares, shares_of
 from .sound import Evaluate, sound_evaluator
 
@@ -100,6 +100,11 @@ def planned(asked: Asked) -> tuple[Plan, list[Entrant]]:
     Raises:
         InputError: an unusable manifest, method or file of weights.
     """
+    if BOXES in asked.methods and asked.protocol != PUBLISHED:
+        raise InputError(
+            f"{BOXES} draws its boxes round the true masks, which no user has; measure it with "
+            f"--protocol {PUBLISHED}, by itself."
+        )
     chosen = plan(asked.manifest, limit=asked.limit, split=asked.split)
     check_labels(chosen)
     return chosen, entrants(asked.methods, dict(asked.weights), untrained=asked.untrained)

@@ -107,7 +107,8 @@ def check(protocol: str, plans: Iterable[Asked]) -> None:
     if protocol not in PROTOCOLS:
         raise InputError(f"Got protocol {protocol!r}; expected {', '.join(PROTOCOLS)}.")
     for asked in plans:
-        planned(asked)
+        for each in PROTOCOLS[protocol]:
+            planned(replace(asked, protocol=each))
 
 
 def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 8
 
+BOXES, _BOXED = "medsam-boxes", "medsam"
+"""MedSAM in its own protocol, and as a system."""
+
 
 @dataclass(frozen=True)
 class Entrant:
@@ -30,10 +33,12 @@ class Entrant:
     weights: Path | None = None
 
     @property
-    def kind(self) -> Literal["tool", "slices", "volumes"]:
-        """Return what it is, or reads."""
+    def kind(self) -> Literal["tool", "boxes", "slices", "volumes"]:
+        """Return what it is, is given, or reads."""
         if self.key in TOOLS:
             return "tool"
+        if self.key == BOXES:
+            return "boxes"
         return "volumes" if _reads_volumes(self.key) else "slices"
 
     @property
@@ -77,9 +82,11 @@ def contestant_of(entrant: Entrant, device: str) -> Contestant:
             clamps_ct=clamps_ct(entrant),
             remembers=isinstance(PRESETS.get(entrant.key), CompactConfig),
         )
+    from .planar_boxes import PlanarBoxes
     from .planar_case import Planar
 
-    return Planar(entrant.name, slices_network_of(entrant, device))
+    kind = PlanarBoxes if entrant.kind == "boxes" else Planar
+    return kind(entrant.name, slices_network_of(entrant, device))
 
 
 def clamps_ct(entrant: Entrant) -> bool:
@@ -108,7 +115,7 @@ def _made(entrant: Entrant, device: str) -> Any:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return systems.load(systems.find(entrant.key), entrant.weights, device)
+        return systems.load(systems.find(_system(entrant.key)), entrant.weights, device)
 
 
 def _reads_volumes(key: str) -> bool:
@@ -118,8 +125,8 @@ def _reads_volumes(key: str) -> bool:
 def _entrant(key: str, path: Path | None, *, untrained: bool) -> Entrant:
     if key in TOOLS:
         return Entrant(key, key)
-    if key not in SYSTEMS and key not in PRESETS:
-        known = dict.fromkeys([*SYSTEMS, *PRESETS, *TOOLS])
+    if _system(key) not in SYSTEMS and key not in PRESETS:
+        known = dict.fromkeys([*SYSTEMS, *PRESETS, BOXES, *TOOLS])
         raise InputError(f"Got the method {key!r}; expected one of {', '.join(known)}.")
     path = path or _registered(key, untrained=untrained)
     if path is None and not untrained:
@@ -151,7 +158,12 @@ def _names(key: str) -> Iterator[str]:
 
 
 def _where(key: str) -> str:
-    return f"Its official file: {SYSTEMS[key].weights.rstrip('.')}. " if key in SYSTEMS else ""
+    found = SYSTEMS.get(_system(key))
+    return f"Its official file: {found.weights.rstrip('.')}. " if found else ""
+
+
+def _system(key: str) -> str:
+    return _BOXED if key == BOXES else key
 
 
 def _hash(path: Path) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..clicks import Click, Mask
-from .crop import Crop
+from .crop import SIZE, Crop
 from .planar import PlanarNetwork
 from .published import Answer
 
@@ -61,9 +61,7 @@ class _Slices:
     def __init__(self, network: PlanarNetwork, crop: Crop) -> None:
         self._network = network
         self._shape = crop.image_kji.shape
-        self._planes = np.flatnonzero(crop.truth.mask.any(axis=(1, 2)))
-        self._images = crop.image_kji[self._planes].transpose(0, 2, 1)
-        self._truths = crop.truth.mask[self._planes].transpose(0, 2, 1)
+        self._planes, self._images, self._truths = slices_of(crop)
         self._clicks: list[list[Pixel]] = [[] for _ in self._planes]
         self._embeddings: list[Tensor] = []
         self._logits: list[Tensor | None] = [None] * len(self._planes)
@@ -101,13 +99,8 @@ class _Slices:
                 self._logits[index] = logits
 
     def logits_kji(self) -> NDArray[np.float32]:
-        """Bring all answers back to the crop; other slices are 0, which is outside."""
-        values = np.zeros(self._shape, np.float32)
-        for plane, logits in zip(self._planes, self._logits, strict=True):
-            if logits is not None:
-                large = resized(logits, self._network.size)
-                values[plane] = resized(large, self._shape[1])[0, 0].float().cpu().numpy().T
-        return values
+        """Bring all answers back to the crop."""
+        return put_back(self._planes, self._logits, self._network.size)
 
     def _truth(self, index: int) -> Mask:
         places = np.arange(self._network.size) * self._shape[1] // self._network.size
@@ -118,6 +111,30 @@ class _Slices:
         if logits is None:
             return np.zeros((self._network.size,) * 2, bool)
         return np.asarray((resized(logits, self._network.size)[0, 0] > 0).cpu().numpy())
+
+
+def slices_of(crop: Crop) -> tuple[NDArray[np.intp], NDArray[np.float32], Mask]:
+    """Return the places of the slices that hold some of the object, they, and their truth."""
+    planes = np.flatnonzero(crop.truth.mask.any(axis=(1, 2)))
+    return (
+        planes,
+        crop.image_kji[planes].transpose(0, 2, 1),
+        crop.truth.mask[planes].transpose(0, 2, 1),
+    )
+
+
+def put_back(
+    planes: NDArray[np.intp], answers: Sequence[Tensor | None], size: int
+) -> NDArray[np.float32]:
+    """Bring (1, 1, s, s) answers of a network of a size to the crop; other slices are 0, outside.
+
+    A crop has `crop.SIZE` voxels along a side.
+    """
+    values = np.zeros((SIZE,) * 3, np.float32)
+    for plane, logits in zip(planes, answers, strict=True):
+        if logits is not None:
+            values[plane] = resized(resized(logits, size), SIZE)[0, 0].float().cpu().numpy().T
+    return values
 
 
 def prepared(images: NDArray[np.float32], size: int) -> Tensor:
