@@ -28,9 +28,9 @@ def manifest(tmp_path):
 def test_what_is_left_out_is_listed_with_its_reason(manifest):
     found = plan(manifest)
     assert found.left_out == (
-        ("a1", "label 3 (dot): 4 voxels"),
-        ("a2", "label 3 (dot): 4 voxels"),
-        ("b1", "label 3 (dot): 4 voxels"),
+        ("a1", "label 3 (dot): 4 voxels, below 200 voxels"),
+        ("a2", "label 3 (dot): 4 voxels, below 200 voxels"),
+        ("b1", "label 3 (dot): 4 voxels, below 200 voxels"),
         ("plain", "no label map"),
     )
 
@@ -77,7 +77,7 @@ def test_groups_are_evaluated_instead_of_labels(manifest, labels):
 def test_groups_too_small_to_count_are_left_out_by_name(manifest):
     found = plan(with_groups(manifest, "1+2:both;3+9:crumbs", "1:one;2:two;3:dot;9:none"))
     assert [task.label.name for task in found.tasks] == ["both"] * 3
-    assert found.left_out[0] == ("a1", "label 3+9 (crumbs): 4 voxels")
+    assert found.left_out[0] == ("a1", "label 3+9 (crumbs): 4 voxels, below 200 voxels")
 
 
 def test_truth_of_a_group_is_all_of_its_values_and_none_other(manifest):
@@ -86,3 +86,14 @@ def test_truth_of_a_group_is_all_of_its_values_and_none_other(manifest):
     np.testing.assert_array_equal(scan.truth(Group((1, 3), "both")).mask, apart[0] | apart[1])
     with pytest.raises(InputError, match=r"a1 has no voxel of 8\+9"):
         scan.truth(Group((8, 9), "none"))
+
+
+def test_smallest_object_may_be_a_volume_whatever_the_spacing(manifest):
+    labels = np.zeros((16, 20, 24), np.uint8)
+    labels[0, 0, :5] = 1
+    labels[4, 4, :4] = 2
+    write_mask(manifest.parent / "ct/a1.nii.gz", labels, np.diag([2.0, 1.5, 0.75, 1.0]))
+    found = plan(manifest, smallest_mm3=10)
+    assert [task.label.value for task in found.tasks if task.row.case == "a1"] == [1]
+    assert ("a1", "label 2 (two): 4 voxels, below 10 mm³") in found.left_out
+    assert ("b1", "label 3 (dot): 4 voxels, below 10 mm³") in found.left_out

@@ -76,7 +76,11 @@ def test_results_of_different_protocols_are_not_mixed(results):
 
 
 def test_report_says_protocol_scores_failures_and_what_was_left_out(results):
-    left_out = [("plain", "no label map"), ("x1", "label 2: 4 voxels"), ("y", "label 5: 9 voxels")]
+    small = [
+        ("x1", "label 2: 4 voxels, below 200 voxels"),
+        ("y", "label 5: 9 voxels, below 200 voxels"),
+    ]
+    left_out = [("plain", "no label map"), *small]
     text = markdown(summarise(results), left_out)
     assert "Protocol `sound`" in text
     assert "| Method | 1 click | 3 clicks |" in text

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .clicks import Mask, Spacing
 from .errors import InputError
 from .geometry import spacing_of
-from .images import Volume, read_labels, read_volume
+from .images import Volume, read_grid, read_labels, read_volume
 from .manifest import Label, Object, Row, read_manifest
 from .metrics import Truth
 from .samegrid import grid_text, same_grid
@@ -97,7 +97,13 @@ def inside(labels_kji: NDArray[Any], label: Object) -> Mask:
     return reduce(or_, (labels_kji == value for value in label.values))
 
 
-def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) -> Plan:
+def plan(
+    manifest: Path,
+    *,
+    limit: int | None = None,
+    split: str | None = None,
+    smallest_mm3: float | None = None,
+) -> Plan:
     """List the objects of a manifest that count.
 
     Voxels are counted in the label map where the manifest does not give them.
@@ -107,6 +113,7 @@ def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) 
         limit: at most so many objects: one of each folder's first image, then of its second;
             once each image has given one, a second of each.
         split: only rows of this split.
+        smallest_mm3: of an object that counts; by default it has `SMALLEST_OBJECT` voxels.
 
     Raises:
         InputError: the manifest or a label map cannot be read, or no object is left.
@@ -116,26 +123,37 @@ def plan(manifest: Path, *, limit: int | None = None, split: str | None = None) 
     tasks: list[list[Task]] = []
     left_out: list[tuple[str, str]] = []
     for row in read_manifest(manifest, split=split):
-        objects, notes = _objects(row)
+        objects, notes = _objects(row, smallest_mm3)
         tasks.append([Task(row, one) for one in objects])
         left_out += [(row.case, note) for note in notes]
     chosen = _spread(tasks, limit)
     if not chosen:
         raise InputError(
-            f"{manifest} holds no object of {SMALLEST_OBJECT} voxels or more; add labels."
+            f"{manifest} holds no object of {_least(smallest_mm3)} or more; add labels."
         )
     return Plan(chosen, tuple(left_out))
 
 
-def _objects(row: Row) -> tuple[list[Object], list[str]]:
+def _objects(row: Row, smallest_mm3: float | None) -> tuple[list[Object], list[str]]:
     if row.image is None or row.label is None:
         return [], ["no image" if row.image is None else "no label map"]
     objects = row.objects
     if not objects or any(one.voxels is None for one in objects):
         objects = _counted(row)
-    kept = [one for one in objects if (one.voxels or 0) >= SMALLEST_OBJECT]
+    least = SMALLEST_OBJECT if smallest_mm3 is None else smallest_mm3 / _voxel_mm3(row)
+    kept = [one for one in objects if (one.voxels or 0) >= least]
     small = [one for one in objects if one not in kept]
-    return kept, [f"{_named(one)}: {one.voxels} voxels" for one in small]
+    below = f"below {_least(smallest_mm3)}"
+    return kept, [f"{_named(one)}: {one.voxels} voxels, {below}" for one in small]
+
+
+def _least(smallest_mm3: float | None) -> str:
+    return f"{SMALLEST_OBJECT} voxels" if smallest_mm3 is None else f"{smallest_mm3:g} mm³"
+
+
+def _voxel_mm3(row: Row) -> float:
+    assert row.label is not None, "it has objects"
+    return float(np.prod(spacing_of(read_grid(row.label).ijk_to_ras)))
 
 
 def _counted(row: Row) -> tuple[Object, ...]:

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .folders import make_folder
-from .plan import SMALLEST_OBJECT
 from .results import PUBLISHED, ObjectResult, protocol_of
 from .stats import BETTER_BELOW
 from .summary import Estimate, MethodSummary, Summary, Versus, summarise
@@ -158,9 +157,9 @@ def _tests(versus: Sequence[Versus]) -> str:
 
 
 def _sum_of(left_out: LeftOut) -> str:
-    small = sum(why.endswith(" voxels") for _, why in left_out)
-    others = Counter(why for _, why in left_out if not why.endswith(" voxels"))
-    counts = [f"{_counted(small, 'object')} below {SMALLEST_OBJECT} voxels"] if small else []
+    small = Counter(why.rpartition(", ")[2] for _, why in left_out if ", below " in why)
+    others = Counter(why for _, why in left_out if ", below " not in why)
+    counts = [f"{_counted(count, 'object')} {below}" for below, count in small.items()]
     counts += [f"{_counted(count, 'case')} with {why}" for why, count in others.items()]
     return f"{', '.join(counts)}; `report.json`, which --output writes, names each."
 

@@ -14,6 +14,7 @@ from typing import Literal, cast
 
 from ..claim import claim
 from ..clicks import Strategy
+from ..dataset_labels import SMALLEST_MM3
 from ..errors import InputError, out_of_memory
 from ..evaluate import Settings as SoundSettings
 from ..folders import make_folder
@@ -105,7 +106,8 @@ def planned(asked: Asked) -> tuple[Plan, list[Entrant]]:
             f"{BOXES} draws its boxes round the true masks, which no user has; measure it with "
             f"--protocol {PUBLISHED}, by itself."
         )
-    chosen = plan(asked.manifest, limit=asked.limit, split=asked.split)
+    smallest_mm3 = SMALLEST_MM3 if asked.protocol == PUBLISHED else None
+    chosen = plan(asked.manifest, limit=asked.limit, split=asked.split, smallest_mm3=smallest_mm3)
     check_labels(chosen)
     return chosen, entrants(asked.methods, dict(asked.weights), untrained=asked.untrained)
 
