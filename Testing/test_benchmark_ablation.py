@@ -114,6 +114,15 @@ def test_a_row_without_time_is_measured_again_and_takes_the_place_of_the_old_one
     assert [line["skipped"] for line in lines(path)] == [""] * 4
 
 
+def test_a_row_that_took_too_long_is_tried_again_only_with_a_higher_limit(path, watched):
+    watched.outcome = replace(TOO_SLOW, given_up_s=120.0)
+    first = run(path)
+    assert run(path) == first
+    assert len(watched) == 4
+    run(path, limit_s=150.0)
+    assert len(watched) == 8
+
+
 def test_a_row_is_in_the_file_before_the_next_measurement_begins(path, monkeypatch):
     def stop(request, limit_s):
         if request.arguments["form"] == "sparse":

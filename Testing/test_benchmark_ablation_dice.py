@@ -6,7 +6,13 @@ from distilling import STUDENT, network, small_presets
 from fastsam3d.attention import FUSED
 from fastsam3d.benchmark import ablation, published
 from fastsam3d.benchmark.ablation import Sweep, measure_all, read_rows
-from fastsam3d.benchmark.ablation_dice import add_dice, called, dice_of_forms, measure_dice
+from fastsam3d.benchmark.ablation_dice import (
+    add_dice,
+    called,
+    check_rows,
+    dice_of_forms,
+    measure_dice,
+)
 from fastsam3d.benchmark.accuracy import Asked
 from fastsam3d.benchmark.measurement import Counted, Outcome, Timed
 from fastsam3d.benchmark.table_ablation import FORMS, ablation_grids
@@ -141,8 +147,27 @@ def test_nothing_is_evaluated_before_the_forms_have_rows(desk, tmp_path, seen):
 
 
 def test_dice_without_a_row_of_the_form_is_refused(tmp_path):
-    with pytest.raises(InputError, match="8³ tokens and attention 'plain'; measure that first"):
+    with pytest.raises(InputError, match="8³ tokens and attention 'plain', where Dice"):
         add_dice(tmp_path / "ablation.jsonl", "AMOS", DICE)
+
+
+def test_the_table_says_whose_dice_it_is(measured):
+    dice = list(ablation_grids(read_rows(measured)))[-1]
+    (whose,) = dice.notes
+    assert whose.startswith("Dice is of fastsam3d-default's weights in each form")
+    assert "`fastsam3d benchmark ablation` measures it with our weights" in " ".join(dice.remarks)
+
+
+@pytest.mark.parametrize(
+    "kinds", [{"geometries": ("published",)}, {"tokens": (16,)}, {"tokens": (4,)}]
+)
+def test_a_sweep_that_leaves_dice_without_rows_is_refused_unless_they_are_there(
+    tmp_path, measured, kinds
+):
+    with pytest.raises(InputError, match="with --geometry fastsam3d-default --tokens 8"):
+        check_rows(Sweep(tmp_path / "new.jsonl", **kinds))
+    check_rows(Sweep(measured, **kinds))
+    check_rows(Sweep(tmp_path / "new.jsonl", segments=()))
 
 
 def test_a_dataset_has_the_papers_name_where_its_figures_can_be_compared():

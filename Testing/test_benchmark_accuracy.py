@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastsam3d.benchmark import entrants as entrants_module
-from fastsam3d.benchmark import systems
+from fastsam3d.benchmark import sound, systems
 from fastsam3d.benchmark.accuracy import Asked, run
 from fastsam3d.benchmark.entrants import entrants
 from fastsam3d.benchmark.planar_method import PlanarMethod, filled
@@ -35,6 +35,13 @@ def two_systems(monkeypatch):
         monkeypatch.setitem(systems.SYSTEMS, key, system)
     monkeypatch.setattr(systems, "find", systems.SYSTEMS.__getitem__)
     monkeypatch.setattr(systems, "load", lambda system, path, device: system.build())
+    use_volumes(monkeypatch, BrightVolumes())
+
+
+def use_volumes(monkeypatch, network):
+    """Have all 3D methods run one network."""
+    for place in (entrants_module, sound):
+        monkeypatch.setattr(place, "network_of", lambda entrant, device: network)
 
 
 def asked(manifest, methods, **options):
@@ -129,7 +136,7 @@ def test_settings_that_make_no_sense_are_refused(manifest, options):
 
 def test_folder_of_another_protocol_is_refused(manifest):
     run(asked(manifest, (TOOL,), limit=1))
-    with pytest.raises(InputError, match="another accuracy, with another"):
+    with pytest.raises(InputError, match=r"another accuracy, with another .*protocol published"):
         run(asked(manifest, (TOOL,), limit=1, protocol="published"))
 
 
@@ -138,7 +145,7 @@ def test_failing_method_is_counted_with_its_last_score(manifest, two_systems, mo
         def predict(self, *arguments):
             raise RuntimeError("no answer")
 
-    monkeypatch.setattr(systems, "load", lambda system, path, device: Failing())
+    use_volumes(monkeypatch, Failing())
     for protocol in ("published", "sound"):
         output = manifest.parent / protocol
         options = {"untrained": True, "protocol": protocol, "output": output, "limit": 1}
@@ -147,21 +154,25 @@ def test_failing_method_is_counted_with_its_last_score(manifest, two_systems, mo
         assert summarise(outcome.results).methods[0].failures == len(outcome.results) == 1
 
 
-def test_full_memory_is_told_and_no_failure(manifest, two_systems, monkeypatch):
+@pytest.mark.parametrize("protocol", ["published", "sound"])
+@pytest.mark.parametrize("error", [
+    RuntimeError("CUDA out of memory"), MemoryError("Unable to allocate 3.0 GiB"),
+    OSError(12, "Cannot allocate memory"),
+])  # fmt: skip
+def test_full_memory_is_told_and_no_failure(manifest, two_systems, monkeypatch, error, protocol):
     class Full(BrightVolumes):
         def embed_patch(self, patch):
-            raise RuntimeError("CUDA out of memory")
+            raise error
 
-    monkeypatch.setattr(systems, "load", lambda system, path, device: Full())
+    use_volumes(monkeypatch, Full())
     with pytest.raises(InputError, match="memory of cpu is full with sam-med3d"):
-        run(asked(manifest, ("sam-med3d",), untrained=True))
+        run(asked(manifest, ("sam-med3d",), untrained=True, protocol=protocol))
     assert not list((manifest.parent / "out" / "records").glob("*.jsonl"))
 
 
 def test_ct_is_clamped_in_sessions_of_sam_med3d(manifest, two_systems, monkeypatch):
     network = BrightVolumes()
-    monkeypatch.setattr(entrants_module, "network_of", lambda entrant, device: network)
-    monkeypatch.setattr("fastsam3d.benchmark.sound.network_of", lambda entrant, device: network)
+    use_volumes(monkeypatch, network)
     run(asked(manifest, ("sam-med3d",), untrained=True, limit=1, clicks=1))
     assert network.ct_clamp
 

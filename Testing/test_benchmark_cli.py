@@ -93,9 +93,11 @@ def results(folder, name):
     ("command", "told"),
     [
         ((), "Tables 1 to 4"),
-        (("efficiency",), "4 on a slow machine"),
+        (("efficiency",), "all 128 on a GPU and 4 on a CPU"),
         (("accuracy",), "what a user gets"),
+        (("accuracy",), "fastsam3d-teacher; medsam-boxes"),
         (("ablation",), "a patch of 128³ voxels"),
+        (("ablation",), "the published weights need relative positions"),
         (("report",), "tables.tex"),
         (("all",), "give it once for each dataset"),
     ],
@@ -261,7 +263,7 @@ def test_report_of_no_folder_is_refused(run, tmp_path):
 
 def test_all_measures_everything_and_writes_one_page(run, measured, manifest, tmp_path):
     call = ("all", tmp_path / "out", "--manifest", manifest, *TOOL, "--limit", 1, "--slices", 2)
-    code, out, _ = run(*call, "--device", "cpu")
+    code, out, _ = run(*call, "--device", "cpu", "--ablation-dice")
     assert code == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert out.split() == [str(tmp_path / "out" / "report.html")]

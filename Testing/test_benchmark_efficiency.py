@@ -10,6 +10,7 @@ from fastsam3d.benchmark import efficiency
 from fastsam3d.benchmark.efficiency import (
     PADDED,
     SLICES,
+    SPARSE_FLASH,
     Efficiency,
     Efforts,
     filled,
@@ -18,6 +19,7 @@ from fastsam3d.benchmark.efficiency import (
     read_rows,
 )
 from fastsam3d.benchmark.machine import machine
+from fastsam3d.benchmark.measure import measure
 from fastsam3d.benchmark.measurement import Outcome
 from fastsam3d.errors import InputError
 from fastsam3d.inputs import _available
@@ -51,10 +53,17 @@ def test_every_part_of_every_system_gets_a_row_in_the_order_of_the_paper(path, w
 
 
 def test_a_2d_system_is_timed_on_all_slices_of_a_volume(path, watched):
-    encoder, _ = run(path, systems=("sam",))
+    encoder, _ = run(path, systems=("sam",), slices=SLICES)
     assert watched[0].passes == SLICES
     assert (encoder.ms_median, encoder.scaled_from) == (20.0, None)
     assert encoder.per_slice_ms == pytest.approx(20 / 128)
+
+
+@pytest.mark.parametrize(("device", "slices"), [("cpu", 4), ("cuda:1", 128), ("mps", 128)])
+def test_unless_asked_a_cpu_is_spared_all_slices_and_a_gpu_is_not(path, device, slices):
+    row, request = next(planned(Efforts(path, systems=("sam",)), device, "here"))
+    assert request.passes == slices
+    assert row.scaled_from == (4 if device == "cpu" else None)
 
 
 def test_times_of_some_slices_are_scaled_to_all_and_the_row_says_so(path, watched):
@@ -85,15 +94,22 @@ def test_the_teacher_is_timed_in_the_published_form_too(path, watched):
     rows = run(path, systems=("sam-med3d",))
     assert [row.system for row in rows] == ["sam-med3d", "sam-med3d", "sam-med3d" + PADDED]
     assert [request.arguments["padded"] for request in watched] == [False, False, True]
-    assert len(run(path.with_name("other"), systems=("sam-med3d",), padded=False)) == 2
+    assert len(run(path.with_name("other"), systems=("sam-med3d",), variants=False)) == 2
+
+
+def test_the_student_is_timed_in_the_form_of_the_papers_row_too(path, watched):
+    rows = run(path, systems=("fastsam3d",))
+    assert [row.system for row in rows] == ["fastsam3d", "fastsam3d", "fastsam3d" + SPARSE_FLASH]
+    counted = next(measure(watched[2]))
+    assert round(counted.published / 1e9, 3) == 21.935
 
 
 def test_another_call_measures_only_what_is_missing(path, watched):
     first = run(path, systems=("sam-med2d",))
-    rows = run(path, systems=("sam-med2d", "fastsam3d"))
+    rows = run(path, systems=("sam-med2d", "fastsam3d-default"))
     assert rows[:2] == first
     assert [request.arguments["system"] for request in watched] == ["sam-med2d"] * 2 + [
-        "fastsam3d"
+        "fastsam3d-default"
     ] * 2
 
 
@@ -111,6 +127,15 @@ def test_another_number_of_slices_another_machine_and_what_was_skipped_are_measu
     run(path, systems=("sam",))
     assert len(watched) == 8
     assert len(read_rows(path)) == 6
+
+
+def test_what_took_too_long_is_measured_again_with_a_higher_limit_alone(path, watched):
+    watched.outcome = replace(TOO_SLOW, given_up_s=60.0)
+    first = run(path, systems=("sam",))
+    assert run(path, systems=("sam",)) == run(path, systems=("sam",), limit_s=9) == first
+    assert len(watched) == 2
+    watched.outcome = GIVEN
+    assert not any(row.skipped for row in run(path, systems=("sam",), limit_s=61))
 
 
 def test_a_measurement_without_time_is_a_row_with_what_was_counted(path, watched):
@@ -193,8 +218,8 @@ def test_the_machine_is_named_with_memory_and_versions():
 
 def test_a_system_is_measured_for_real(path, monkeypatch):
     monkeypatch.setattr(efficiency, "PARTS", ("decoder",))
-    (row,) = run(path, systems=("fastsam3d-default",), runs=2, seconds=0.1, limit_s=300)
-    assert row.skipped == ""
+    (row,) = run(path, systems=("fastsam3d-default",), runs=20, seconds=0.001, limit_s=300)
+    assert (row.skipped, row.runs) == ("", 3)
     assert 0 < row.ms_low <= row.ms_median <= row.ms_high
     assert row.parameters_m == pytest.approx(2.340, abs=1e-3)
     encoder_m = 6.989

@@ -47,19 +47,20 @@ def test_a_run_makes_as_many_passes_as_asked_after_those_that_do_not_count():
     assert action.calls == 3 + 4 * 5
 
 
-def test_no_run_begins_once_time_is_up_but_one_is_always_timed():
+def test_no_run_begins_once_time_is_up_but_three_are_always_timed():
     action = Watched(ms=20)
-    found = times(action, CPU, passes=2, runs=100, seconds=0.05)
-    assert 1 <= len(found) <= 2
+    found = times(action, CPU, passes=2, runs=100, seconds=0.15)
+    assert 3 <= len(found) <= 4
     assert found[0] >= 40
-    assert len(times(Watched(), CPU, passes=1, runs=100, seconds=0)) == 1
+    assert len(times(Watched(), CPU, passes=1, runs=100, seconds=0)) == 3
+    assert len(times(Watched(), CPU, passes=1, runs=2, seconds=0)) == 2
 
 
-def test_a_slow_action_is_warmed_up_once(monkeypatch):
+def test_a_slow_action_is_warmed_up_twice(monkeypatch):
     monkeypatch.setattr("fastsam3d.benchmark.clock._WARM_UP_S", 0.01)
     action = Watched(ms=20)
     times(action, CPU, passes=1, runs=1, seconds=1)
-    assert action.calls == 2
+    assert action.calls == 3
 
 
 def test_metal_is_waited_for_before_and_after(monkeypatch):
@@ -166,7 +167,7 @@ def test_a_measurement_without_time_says_why_and_keeps_what_was_counted(
 ):
     monkeypatch.setattr(watch, "_MODULE", "misbehaving")
     outcome = watched(asked("none", arguments={"how": how}), limit_s)
-    assert outcome.skipped == why
+    assert (outcome.skipped, outcome.given_up_s) == (why, 5 if how == "sleeps" else None)
     assert outcome.counted == Counted(1, 2, 3)
     assert outcome.timed is None
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from fastsam3d.benchmark.crop import Crop
 from fastsam3d.benchmark.planar_case import Planar, prepared
@@ -41,6 +42,15 @@ def test_slices_get_clicks_of_their_own_which_add_up(bright_box):
     assert labels[2][:, 1:].tolist() == [[0, 0]] * 4
     assert previous[0] is None
     assert previous[1].shape == (4, 1, 16, 16)
+
+
+def test_logits_are_given_back_as_they_are_whatever_the_network_learnt_from(bright_box):
+    network = BrightSlices()
+    network.remembered = torch.sigmoid
+    answers = Planar("bright", network).answers(bright_box, np.random.default_rng(0))
+    for _ in range(2):
+        next(answers)
+    assert network.asked[1][2].max() > 1
 
 
 def test_slice_without_truth_is_empty_and_the_best_predicted_mask_counts(bright_box):

@@ -145,6 +145,17 @@ def test_paper_and_measurements_have_panels_of_their_own(time):
     assert sorted(texts) == sorted(SYSTEMS[key].title for key in paper.EFFICIENCY)
 
 
+def test_times_of_several_processes_say_so():
+    labels = [time_and_dice([scored(patients=1, processes=n)]).axes[3].get_xlabel() for n in (1, 4)]
+    assert labels == ["first click, ms", "first click, ms, 4 processes at once"]
+
+
+def test_papers_marks_stand_in_pictures_of_its_own_protocol_alone():
+    (axes,) = dice_by_clicks(scored("amos", methods=METHODS, patients=2)).axes
+    assert not [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    assert "paper" not in axes.get_title(loc="left")
+
+
 def test_without_measurements_the_papers_panels_are_left():
     assert len(time_and_dice([]).axes) == 3
 

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import pytest
 from matplotlib.image import imread
@@ -10,7 +11,7 @@ from fastsam3d.benchmark import paper_figures as paper
 from fastsam3d.benchmark.collect import collect, note_machine
 from fastsam3d.benchmark.grids import significant
 from fastsam3d.benchmark.page import Section, page
-from fastsam3d.benchmark.report import write_report
+from fastsam3d.benchmark.report import styled, write_report
 from fastsam3d.benchmark.systems import SYSTEMS
 from fastsam3d.benchmark.table_ablation import ablation_grids
 from fastsam3d.benchmark.table_accuracy import accuracy_grids
@@ -151,6 +152,24 @@ def test_better_and_worse_than_ours_are_marked_where_the_test_says_so():
     assert marks["fast-marching"] == "worse"
     few = next(iter(accuracy_grids([scored(patients=3)])))
     assert {line["10 clicks"].mark for line in cells(few)} == {""}
+
+
+def test_page_shows_marks_in_bold_and_blue_as_the_paper_does(folder):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    worse = re.findall(r"<td([^>]*)>[^<]* ▼</td>", page)
+    assert len(worse) > 10
+    assert set(worse) == {' style="color: #0000ff"'}
+    assert page.count(" style=") == len(worse)
+    assert styled("<td>0.5 ▲</td><td>0.4</td>") == (
+        '<td style="font-weight: bold">0.5 ▲</td><td>0.4</td>'
+    )
+
+
+def test_table_says_which_clicks_a_method_gets_by_published(folder):
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    told = "Published 3D networks get the newest click alone"
+    assert text.count(told) == 3
+    assert told not in " ".join(next(iter(accuracy_grids([scored(patients=2)]))).notes)
 
 
 def test_untrained_network_shows_no_dice(tmp_path):

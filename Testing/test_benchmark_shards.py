@@ -1,9 +1,11 @@
 """Table 2's work shared out: the same results whatever the sharing, nothing lost, nothing twice."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 
 import pytest
+import torch
 
 from fastsam3d.benchmark import accuracy
 from fastsam3d.benchmark.accuracy import Asked, evaluate_share, planned, run
@@ -11,15 +13,18 @@ from fastsam3d.benchmark.shards import (
     Share,
     found,
     merge,
+    most_processes,
     new_records,
     part_of,
     run_shares,
+    same_threads,
     shares_of,
 )
 from fastsam3d.errors import InputError
 from fastsam3d.manifest import Label, Row
 from fastsam3d.plan import Task
 from minibench import die, refuse, write_manifest
+from sharing import evaluate_last_digits, fail_or_go_on, fail_or_talk
 
 CASES = 4
 OBJECTS = 2 * CASES
@@ -190,3 +195,63 @@ def test_killed_process_is_told():
 def test_error_of_a_share_comes_through():
     with pytest.raises(InputError, match="no such weights"):
         run_shares(partial(refuse, "no such weights"), [Share(0, 2), Share(1, 2)], print)
+
+
+def test_error_of_a_share_ends_the_others_at_their_next_case(tmp_path):
+    end = tmp_path / "end"
+    with pytest.raises(InputError, match="no such weights"):
+        run_shares(partial(fail_or_go_on, end), [Share(0, 2), Share(1, 2)], lambda case: None)
+    assert not end.exists()
+
+
+def test_error_of_a_share_comes_through_however_much_the_others_tell():
+    with pytest.raises(InputError, match="no such weights"):
+        run_shares(fail_or_talk, [Share(0, 2), Share(1, 2)], lambda case: None)
+
+
+def test_interruption_ends_all_processes():
+    def stop(case):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_shares(fail_or_talk, [Share(1, 3), Share(2, 3)], stop)
+
+
+@pytest.fixture
+def three_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_networks_answer_alike_to_the_last_digit_whatever_the_sharing(manifest, three_threads):
+    results = []
+    for count in (1, 2):
+        one = Asked(
+            manifest, manifest.parent / str(count), ("fastsam3d-default",), clicks=3,
+            protocol="published", untrained=True, limit=4, device="cpu", processes=count,
+        )  # fmt: skip
+        run_shares(partial(evaluate_last_digits, one), shares_of(count, "cpu"), lambda case: None)
+        kept = found(one.output / "records")
+        results.append({key: asdict(kept[key]) | {"seconds": ()} for key in sorted(kept)})
+    assert len(results[0]) == 4
+    assert not any(result["failure"] for result in results[0].values())
+    assert results[0] == results[1]
+    assert torch.get_num_threads() == 3
+
+
+def test_number_of_threads_that_was_set_counts(monkeypatch, three_threads):
+    with same_threads():
+        assert torch.get_num_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with same_threads():
+        assert torch.get_num_threads() == 3
+
+
+def test_processes_of_the_largest_call_are_counted(tmp_path):
+    assert most_processes(tmp_path) == 0
+    for share in (Share(0, 1), Share(3, 12), Share(1, 2)):
+        new_records(tmp_path, share).path.touch()
+    assert most_processes(tmp_path) == 12

@@ -1,5 +1,6 @@
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_everything_for_a_gpu_fits_into_the_files_that_come_back(
     assert {request.device for request in requests} == {"cuda"}
     said = capsys.readouterr().err
     assert "published, 16³ tokens, cuda-bfloat16: sparse and flash takes 1.00" in said
-    assert "Next: nothing, it is done." in said
+    assert "Next: nothing is left; `fastsam3d benchmark report`" in said
 
 
 def test_time_that_is_up_stops_after_the_measurement_and_another_run_goes_on(
@@ -91,6 +92,44 @@ def test_time_that_is_up_stops_after_the_measurement_and_another_run_goes_on(
     assert (second / "efficiency.jsonl").stat().st_mode & 0o200
     run(script, second, "--device=cpu", *SMALL)
     assert len(requests) == 6
+
+
+def test_the_same_command_with_resume_keeps_what_the_first_call_of_it_measured(
+    script, requests, tmp_path
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(script, first, "--device=cpu", *SMALL, seconds=1e-6)
+    again = (script, second, "--device=cpu", *SMALL, "--resume", str(first))
+    run(*again)
+    there = {name: rows(second, name) for name in ("efficiency", "ablation")}
+    run(*again)
+    assert len(requests) == 6
+    assert {name: rows(second, name) for name in there} == there
+
+
+def test_a_row_measured_again_stands_behind_that_of_the_earlier_run(
+    script, requests, tmp_path, monkeypatch
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    once = ("--device=cpu", "--part=ablation", *SMALL, "--segments")
+    with monkeypatch.context() as patch:
+        patch.setattr(ablation, "watched", lambda request, limit_s: Outcome(skipped="too slow"))
+        run(script, first, *once)
+    for _ in range(2):
+        run(script, second, *once, "--resume", str(first))
+    assert [row.skipped for row in ablation.read_rows(second / "ablation.jsonl")] == [""] * 2
+    assert len(requests) == 2
+
+
+def test_the_readme_says_how_many_measurements_there_are():
+    text = " ".join((Path(__file__).parent / "device" / "README.md").read_text().split())
+    told = re.search(r"these are (\d+) .* systems, and of forms (\d+) on CUDA or (\d+) on", text)
+    forms = [
+        len(list(ablation.planned(ablation.Sweep(Path()), device, "")))
+        for device in ("cuda", "cpu")
+    ]
+    systems = len(list(efficiency.planned(efficiency.Efforts(Path()), "cuda", "")))
+    assert [int(number) for number in told.groups()] == [systems, *forms]
 
 
 def test_parts_systems_and_times_are_as_asked(script, requests, tmp_path):

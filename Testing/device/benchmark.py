@@ -5,7 +5,6 @@ other begins; the same command, or one with --resume, goes on. See README.md.
 """
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -13,13 +12,15 @@ from pathlib import Path
 
 from fastsam3d.benchmark import ablation, efficiency
 from fastsam3d.benchmark.ablation import DILATIONS, SEGMENTS, Row, Sweep
-from fastsam3d.benchmark.efficiency import SLICES, Efficiency, Efforts
+from fastsam3d.benchmark.efficiency import Efficiency, Efforts
 from fastsam3d.benchmark.forms import GEOMETRIES
 from fastsam3d.benchmark.plots import efficiency_pictures
 from fastsam3d.benchmark.plots_sweep import sweep_pictures
 from fastsam3d.benchmark.systems import SYSTEMS
 from fastsam3d.console import aside
 from fastsam3d.limit import Limit, OutOfTime
+from fastsam3d.lines import whole_lines
+from fastsam3d.whole import write_text
 
 EFFICIENCY, ABLATION = "efficiency.jsonl", "ablation.jsonl"
 PARTS = ("efficiency", "ablation")
@@ -32,21 +33,22 @@ def main(arguments: list[str] | None = None) -> int:
     folder: Path = options.output
     folder.mkdir(parents=True, exist_ok=True)
     if options.resume not in (None, folder):
-        _copy(options.resume, folder)
+        _take_over(options.resume, folder)
     try:
         _measure(options, partial(_told, limit))
-        aside.print("Next: nothing, it is done.")
+        aside.print("Next: nothing is left; `fastsam3d benchmark report` on it writes the tables.")
     except OutOfTime:
         aside.print("Next: the same command again, on this folder or with --resume.")
     _draw(folder)
     return 0
 
 
-def _copy(source: Path, folder: Path) -> None:
-    """Copy an earlier run's rows, which may be read-only; the copies are not."""
-    for path in (source / EFFICIENCY, source / ABLATION):
-        if path.exists():
-            shutil.copyfile(path, folder / path.name)
+def _take_over(source: Path, folder: Path) -> None:
+    """Put an earlier run's rows, which may be read-only, before those that a folder has."""
+    for name in (EFFICIENCY, ABLATION):
+        rows = dict.fromkeys([*whole_lines(source / name), *whole_lines(folder / name)])
+        if rows:
+            write_text(folder / name, b"".join(row + b"\n" for row in rows).decode())
 
 
 def _measure(options: argparse.Namespace, on_row: Callable[[Efficiency | Row], None]) -> None:
@@ -105,7 +107,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--runs", type=int, default=50, help="of a measurement, at most")
     add("--run-seconds", type=float, default=3.0, help="after which no run begins")
     add("--system", nargs="+", default=tuple(SYSTEMS))
-    add("--slices", type=int, default=SLICES, help="of 2D systems; times are scaled")
+    add("--slices", type=int, help="of 2D systems, 4 on a CPU; times are scaled")
     add("--geometry", nargs="+", default=tuple(GEOMETRIES))
     add("--tokens", nargs="+", type=int, default=(8, 16), help="a side")
     add("--segments", nargs="*", type=int, default=SEGMENTS, help="w; none: no sweep")

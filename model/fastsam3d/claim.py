@@ -1,6 +1,7 @@
 """A folder holds one thing alone: what that is, it keeps in a note."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from .devices import is_first
@@ -8,13 +9,16 @@ from .errors import InputError
 from .whole import write_text
 
 
-def claim(note: Path, asked: dict[str, object], what: str) -> None:
+def claim(
+    note: Path, asked: dict[str, object], what: str, instead: str = "choose another folder"
+) -> None:
     """Refuse a folder that holds another thing; note what this one is.
 
     Args:
         note: the file in the folder.
-        asked: what decides the result.
+        asked: what decides the result; None is as if it were not there.
         what: a word for it.
+        instead: what a user who is refused is to do.
 
     Raises:
         InputError: the note is of another, or damaged, or cannot be written.
@@ -23,14 +27,42 @@ def claim(note: Path, asked: dict[str, object], what: str) -> None:
     if not is_first() or (note.exists() and note.read_text() == text):
         return
     if note.exists():
-        raise InputError(f"{note.parent} holds {_other(note, text, what)}; choose another folder.")
+        _refuse_another(note, json.loads(text), what, instead)
     write_text(note, text)
 
 
-def _other(note: Path, text: str, what: str) -> str:
+def _refuse_another(note: Path, wanted: dict[str, object], what: str, instead: str) -> None:
     try:
-        there, wanted = json.loads(note.read_text()), json.loads(text)
-        differ = [name for name in wanted if there.get(name) != wanted[name]]
-    except (ValueError, AttributeError):
-        return f"a damaged {note.name}"
-    return f"another {what}, with another {' and '.join(differ)}"
+        there = json.loads(note.read_text())
+        differ = [n for n in {**wanted, **there} if there.get(n) != wanted.get(n)]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{note.parent} holds a damaged {note.name}; {instead}.") from error
+    if differ:
+        has, asked = _apart(there, wanted)
+        raise InputError(
+            f"{note.parent} holds another {what}, with another {' and '.join(differ)}; {instead}. "
+            f"It has {has}; asked for: {asked}."
+        )
+
+
+def _apart(there: dict[str, object], wanted: dict[str, object]) -> tuple[str, str]:
+    """Say the values that differ, of what is there and of what is asked for."""
+    sides = [dict(_leaves(side)) for side in (there, wanted)]
+    differ = [n for n in sides[1] | sides[0] if sides[0].get(n) != sides[1].get(n)]
+    has, asked = (" and ".join(f"{n} {_said(side.get(n))}" for n in differ) for side in sides)
+    return has, asked
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each value by its name, and a nested one by those of all that it is in."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name} {key}".strip())
+    else:
+        yield name, value
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -26,12 +26,12 @@ Systems = Annotated[
     ),
 ]
 Slices = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=1,
         max=128,
-        help="How many slices to time 2D systems on, 4 on a slow machine; times are scaled to 128, "
-        "and it is said so.",
+        help="How many slices to time 2D systems on, by default all 128 on a GPU and 4 on a CPU; "
+        "times are scaled to 128, and it is said so.",
     ),
 ]
 LimitSeconds = Annotated[
@@ -42,8 +42,9 @@ Methods = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
-        help="A system, or a tool of Slicer: grow-from-seeds, region-growing or fast-marching; "
-        "give it once for each. fastsam3d-default by default.",
+        help="A system, as of `efficiency`, or fastsam3d-teacher; medsam-boxes, which gets boxes "
+        "round the true masks, by published alone; or a tool of Slicer: grow-from-seeds, "
+        "region-growing or fast-marching; give it once for each. fastsam3d-default by default.",
     ),
 ]
 Weights = Annotated[
@@ -63,7 +64,11 @@ Clicks = Annotated[int, typer.Option(min=1, help="How many clicks to make on eac
 Limit = Annotated[int | None, typer.Option(help="Take at most so many objects.")]
 Split = Annotated[str | None, typer.Option(help="Take only the rows of this split.")]
 Processes = Annotated[
-    int, typer.Option(min=1, help="How many processes share the work; GPUs are dealt in turn.")
+    int,
+    typer.Option(
+        min=1,
+        help="How many processes share the work: one a core of a CPU; GPUs are dealt in turn.",
+    ),
 ]
 
 
@@ -72,7 +77,7 @@ def efficiency(
     output: Output,
     system: Systems = None,
     device: Device = "auto",
-    slices: Slices = 128,
+    slices: Slices = None,
     limit_seconds: LimitSeconds = 600.0,
     runs: Runs = 20,
 ) -> None:
@@ -146,8 +151,8 @@ def accuracy(
         processes=processes,
     )  # fmt: skip
     with _stopping():
-        commands.accuracy(output, dataset, protocol, asked)
-    commands.report(output)
+        whole = commands.accuracy(output, dataset, protocol, asked)
+    commands.report(output, due=whole)
 
 
 @benchmark_app.command()
@@ -169,7 +174,10 @@ def ablation(
     ] = True,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="Labelled scans, on which the Dice of our weights is measured, too."),
+        typer.Option(
+            help="Labelled scans, on which the Dice of fastsam3d-default is measured in each form, "
+            "too; the published weights need relative positions, which the forms are without."
+        ),
     ] = None,
     protocol: Protocol = "sound",
     limit: Limit = None,
@@ -181,6 +189,7 @@ def ablation(
     """Table 4: what sparse and flash attention are worth in the encoder."""
     from .benchmark import commands
     from .benchmark.ablation import SEGMENTS, Sweep
+    from .benchmark.ablation_dice import check_rows
     from .benchmark.accuracy import Asked
     from .benchmark.collect import ABLATION
     from .benchmark.forms import GEOMETRIES
@@ -188,6 +197,7 @@ def ablation(
     scans = manifest and Asked(
         manifest, output, (commands.DEFAULT,), limit=limit, split=split, device=device
     )
+    dataset = commands.dataset_of(scans.manifest) if scans else ""
     commands.check(protocol, [scans] if scans else [])
     asked = Sweep(
         output / ABLATION,
@@ -198,10 +208,11 @@ def ablation(
         limit_s=limit_seconds,
         runs=runs,
     )
+    if scans:
+        check_rows(asked)
     with _stopping():
         commands.ablation(asked)
         if scans:
-            dataset = commands.dataset_of(scans.manifest)
             commands.ablation_dice(asked.output, dataset, protocol, scans)
     commands.report(output)
 
@@ -223,6 +234,13 @@ def everything(
         list[Path] | None,
         typer.Option(help="Labelled scans for Table 2; give it once for each dataset."),
     ] = None,
+    ablation_dice: Annotated[
+        bool,
+        typer.Option(
+            "--ablation-dice",
+            help="Measure Table 4's Dice on them, too: four forms, not shared over processes.",
+        ),
+    ] = False,
     protocol: Protocol = "both",
     method: Methods = None,
     weights: Weights = None,
@@ -231,7 +249,7 @@ def everything(
     split: Split = None,
     processes: Processes = 1,
     device: Device = "auto",
-    slices: Slices = 128,
+    slices: Slices = None,
     limit_seconds: LimitSeconds = 600.0,
     runs: Runs = 20,
 ) -> None:
@@ -247,7 +265,7 @@ def everything(
     efforts = Efforts(output / EFFICIENCY, tuple(SYSTEMS), device, slices, limit_seconds, runs)
     given = commands.weights_of(weights or ())
     methods = commands.methods_of(method or (), given)
-    datasets = [commands.dataset_of(path) for path in manifest or ()]
+    datasets = commands.datasets_of(manifest or ())
     plans = [
         Asked(
             path, output, methods, given, clicks=clicks, limit=limit, split=split, device=device,
@@ -256,13 +274,15 @@ def everything(
         for path in manifest or ()
     ]  # fmt: skip
     commands.check(protocol, plans)
+    whole = None
     with _stopping():
         commands.efficiency(efforts)
         commands.ablation(Sweep(forms, device=device, limit_s=limit_seconds, runs=runs))
         for dataset, asked in zip(datasets, plans, strict=True):
-            commands.accuracy(output, dataset, protocol, asked)
-            commands.ablation_dice(forms, dataset, protocol, asked)
-    commands.report(output)
+            if ablation_dice:
+                commands.ablation_dice(forms, dataset, protocol, asked)
+            whole = commands.accuracy(output, dataset, protocol, asked)
+    commands.report(output, due=whole)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from .clicks import Click, Mask, paired_rng
+from .errors import out_of_memory
 from .manifest import Object
 from .metrics import Truth
 from .plan import Task
@@ -68,7 +69,7 @@ def attempt(call: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return call(), ""
     except Exception as error:
-        if "out of memory" in str(error).lower():
+        if out_of_memory(error):
             raise
         return None, f"{type(error).__name__}: {error}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..lines import add_line, drop_cut_line, whole_lines
-from .efficiency import Efficiency, filled
+from .efficiency import Efficiency, filled, is_settled
 from .forms import ENCODER, GEOMETRIES, SPARSE, USUAL, Sizes, sizes_of
 from .measurement import Request
 from .table_ablation import FORMS, Form
@@ -23,7 +23,7 @@ DILATIONS = tuple(range(1, 9))
 
 _COMMON = (
     "ms_median", "ms_low", "ms_high", "runs", "gflops_published", "gflops_exact", "peak_mb",
-    "peak_kind", "skipped",
+    "peak_kind", "skipped", "given_up_s",
 )  # fmt: skip
 """Fields that a row shares with one of `benchmark efficiency`."""
 
@@ -37,10 +37,12 @@ class Row(Form):
     Attributes:
         runs: how many were timed.
         peak_kind: what `peak_mb` is the peak of.
+        given_up_s: the limit, if it took longer.
     """
 
     runs: int = 0
     peak_kind: str = ""
+    given_up_s: float | None = None
 
     @property
     def key(self) -> Key:
@@ -55,7 +57,7 @@ class Sweep:
 
     Attributes:
         output: the file of rows, JSON lines; a row that is there is not measured again, unless it
-            has no time.
+            has no time, and may have one by a higher limit.
         geometries: of `forms.GEOMETRIES`.
         tokens: a side of the cube; 8 are a patch of 128³ voxels, 16 one of 256³.
         segments: lengths w to sweep.
@@ -105,7 +107,7 @@ def measure_all(asked: Sweep, on_row: Callable[[Row], None]) -> list[Row]:
     rows = []
     for blank, request in planned(asked, device, here):
         row = there.get(blank.key)
-        if row is None or row.skipped:
+        if row is None or not is_settled(row.skipped, row.given_up_s, asked.limit_s):
             row = measured(blank, request, asked.limit_s)
             keep(asked.output, there, row)
         on_row(row)

@@ -4,7 +4,7 @@ The same weights run in each form. They were trained with sparse attention, so d
 that is what changing the form afterwards does, and not what training with it would give.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,7 +23,8 @@ from ..session import Session
 from ..summary import summarise
 from . import paper_figures as paper
 from . import published
-from .ablation import Row, keep, read_rows
+from .ablation import Row, Sweep, keep, read_rows
+from .ablation import planned as planned_rows
 from .accuracy import Asked, planned
 from .entrants import network_of
 from .forms import OURS, TRAINED_TOKENS, USUAL, use_form
@@ -32,6 +33,23 @@ from .sound import Evaluate
 from .table_ablation import FORMS
 
 _RECORDS, _NOTE = "records.jsonl", "asked.json"
+
+
+def of_ours(asked: Asked) -> Asked:
+    """Narrow what is asked for to our weights."""
+    own = tuple((system, path) for system, path in asked.weights if system == OURS)
+    return replace(asked, methods=(OURS,), weights=own)
+
+
+def check_rows(asked: Sweep) -> None:
+    """Refuse a sweep that leaves Dice without rows to stand in, before it is measured.
+
+    Raises:
+        InputError: neither the file nor the sweep has a row of each form, or the file holds
+            something else.
+    """
+    rows = [*read_rows(asked.output), *(row for row, _ in planned_rows(asked, "", ""))]
+    _row_of_each(rows, asked.output)
 
 
 def measure_dice(
@@ -48,7 +66,7 @@ def measure_dice(
     Raises:
         InputError: as `dice_of_forms` and `add_dice`, before anything is evaluated.
     """
-    _row_of_each(path)
+    _row_of_each(read_rows(path), path)
     place = path.parent / "ablation" / f"{dataset}-{asked.protocol}"
     dice = dice_of_forms(replace(asked, output=place), on_done)
     add_dice(path, called(dataset, asked.protocol), dice)
@@ -73,8 +91,7 @@ def dice_of_forms(
     if asked.clicks < paper.CLICKS[-1]:
         raise InputError(f"Got {asked.clicks} clicks; give {paper.CLICKS[-1]}, as Table 4 shows.")
     results: dict[str, list[ObjectResult]] = {form: [] for form in FORMS}
-    own = tuple((system, path) for system, path in asked.weights if system == OURS)
-    for form, result in _evaluated(replace(asked, methods=(OURS,), weights=own)):
+    for form, result in _evaluated(of_ours(asked)):
         results[form].append(result)
         on_done(result.case)
     summary = summarise(result for of_form in results.values() for result in of_form)
@@ -96,7 +113,7 @@ def add_dice(path: Path, dataset: str, dice: Mapping[str, tuple[float, ...]]) ->
         InputError: a form has no row yet, or the file holds something else.
     """
     rows = {row.key: row for row in read_rows(path)}
-    for form, row in _row_of_each(path).items():
+    for form, row in _row_of_each(list(rows.values()), path).items():
         keep(path, rows, replace(row, dice={**row.dice, dataset: dice[form]}))
 
 
@@ -107,15 +124,16 @@ def called(dataset: str, protocol: str) -> str:
     return known if known and protocol == PUBLISHED else f"{dataset}, {protocol}"
 
 
-def _row_of_each(path: Path) -> dict[str, Row]:
+def _row_of_each(rows: Sequence[Row], path: Path) -> dict[str, Row]:
     """Find a row of our weights' own size in each form."""
-    own = [r for r in read_rows(path) if (r.geometry, r.tokens) == (OURS, TRAINED_TOKENS)]
+    own = [row for row in rows if (row.geometry, row.tokens) == (OURS, TRAINED_TOKENS)]
     usual = [r for r in own if (r.segment, r.dilation) in ((None, None), USUAL)]
     found = {row.form: row for row in reversed(usual)}
     if absent := [form for form in FORMS if form not in found]:
         raise InputError(
             f"{path} has no row of {OURS} with {TRAINED_TOKENS}³ tokens and attention "
-            f"{absent[0]!r}; measure that first."
+            f"{absent[0]!r}, where Dice would stand; measure that first, with --geometry {OURS} "
+            f"--tokens {TRAINED_TOKENS}."
         )
     return found
 

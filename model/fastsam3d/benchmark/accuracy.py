@@ -1,12 +1,13 @@
 """Table 2: every method on every labelled object of a manifest, by one of two protocols.
 
-The folder holds `records/`, a file for each process and call; once all is done also
-`objects.jsonl`, the results in the manifest's order, `accuracy.json`, what was asked, and the
-report of `tables`. Called again it goes on; methods may be added.
+The folder holds `accuracy.json`, what the last call asked for, and `records/`, a file for each
+process and call; once all is done also `objects.jsonl`, the results in the manifest's order, and
+the report of `tables`. Called again it goes on; methods may be added, and the others stay. Which
+objects count, the last call says.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Literal, cast
 from ..claim import claim
 from ..clicks import Strategy
 from ..dataset_labels import SMALLEST_MM3
+from ..devices import is_first
 from ..errors import InputError, out_of_memory
 from ..evaluate import Settings as SoundSettings
 from ..folders import make_folder
@@ -25,13 +27,24 @@ from ..truthcheck import check_labels
 from ..whole import write_text
 from . import published
 from .entrants import BOXES, Entrant, contestant_of, entrants
-from .shards import OnDone, Share, found, merge, new_records, part_of, run_shares, shares_of
+from .shards import (
+    OnDone,
+    Share,
+    found,
+    merge,
+    new_records,
+    part_of,
+    run_shares,
+    same_threads,
+    shares_of,
+)
 from .sound import Evaluate, sound_evaluator
 
 RESULTS = "objects.jsonl"
 DESCRIPTION = "accuracy.json"
-_RECORDS = "records"
+RECORDS = "records"
 _NOTE = "asked.json"
+_INSTEAD = "choose another output folder or --name"
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Asked:
         paired: whether all methods' clicks are drawn alike by `published`.
         untrained: whether systems without weights run, with random ones.
         device: auto, cpu, cuda or mps.
-        processes: on this machine; with torchrun 1.
+        processes: on this machine; with torchrun 1. Each uses one thread, or OMP_NUM_THREADS.
     """
 
     manifest: Path
@@ -88,7 +101,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What there is of the results: all, in order, or how many other processes still owe."""
+    """What there is of the results, also of methods that earlier calls asked for, in order.
+
+    missing: how many other processes still owe; then there are none.
+    """
 
     results: tuple[ObjectResult, ...]
     plan: Plan
@@ -124,16 +140,17 @@ def run(asked: Asked, on_done: OnDone = lambda case: None) -> Outcome:
     """
     chosen, methods = planned(asked)
     make_folder(asked.output)
-    claim(asked.output / _NOTE, _claimed(asked), "accuracy")
+    claim(asked.output / _NOTE, _claimed(asked), "accuracy", _INSTEAD)
+    if is_first():
+        _describe(asked, chosen, methods)
     work = partial(evaluate_share, asked, chosen.tasks, methods)
     run_shares(work, shares_of(asked.processes, asked.device), on_done)
-    results = found(asked.output / _RECORDS)
-    keys = list(_keys(asked, chosen.tasks, methods))
+    results = found(asked.output / RECORDS)
+    keys = list(_kept(asked, chosen.tasks, [method.name for method in methods], results))
     if missing := merge(results, keys, asked.output / RESULTS):
         return Outcome((), chosen, missing)
     whole = tuple(results[key] for key in keys)
     write_report(asked.output, whole, chosen.left_out)
-    _describe(asked, chosen, methods)
     return Outcome(whole, chosen)
 
 
@@ -145,16 +162,18 @@ def evaluate_share(
     Raises:
         InputError: a device's memory is full, or weights do not fit.
     """
-    known = found(asked.output / _RECORDS)
-    records = new_records(asked.output / _RECORDS, share)
+    known = found(asked.output / RECORDS)
+    records = new_records(asked.output / RECORDS, share)
     scan_of = lru_cache(maxsize=1)(Scan)
     evaluator_of = cache(partial(_evaluator, asked, share.device))
+    names = [method.name for method in methods]
     for task in part_of(tasks, share):
-        for method, key in zip(methods, _keys(asked, [task], methods), strict=True):
+        for method, key in zip(methods, _keys(asked, [task], names), strict=True):
             if key not in known:
                 try:
-                    result = evaluator_of(method)(task, scan_of(task.row))
-                except (RuntimeError, MemoryError) as error:
+                    with same_threads():
+                        result = evaluator_of(method)(task, scan_of(task.row))
+                except (RuntimeError, MemoryError, OSError) as error:
                     _refuse_full_memory(error, method, share)
                     raise
                 records.add(result)
@@ -168,12 +187,22 @@ def _evaluator(asked: Asked, device: str, method: Entrant) -> Evaluate:
     return partial(published.evaluate_object, contestant_of(method, device), settings=settings)
 
 
-def _keys(asked: Asked, tasks: Sequence[Task], methods: Sequence[Entrant]) -> Iterator[Key]:
+def _keys(asked: Asked, tasks: Sequence[Task], names: Sequence[str]) -> Iterator[Key]:
     settings = asked.settings
     for task in tasks:
-        for method in methods:
-            of_object = (method.name, task.row.case, task.label.value)
+        for name in names:
+            of_object = (name, task.row.case, task.label.value)
             yield (*of_object, settings.clicks, settings.seed, settings.strategy)
+
+
+def _kept(
+    asked: Asked, tasks: Sequence[Task], names: Sequence[str], results: Collection[Key]
+) -> Iterator[Key]:
+    """List the results of this call, and what earlier ones left of other methods."""
+    earlier = sorted({name for name, *_ in results} - set(names))
+    for key in _keys(asked, tasks, [*names, *earlier]):
+        if key in results or key[0] in names:
+            yield key
 
 
 def _refuse_full_memory(error: Exception, method: Entrant, share: Share) -> None:
@@ -186,15 +215,16 @@ def _refuse_full_memory(error: Exception, method: Entrant, share: Share) -> None
 
 def _claimed(asked: Asked) -> dict[str, object]:
     settings: dict[str, object] = asdict(asked.settings)
-    return settings | {"manifest": str(asked.manifest.resolve()), "protocol": asked.protocol}
+    about = {"manifest": str(asked.manifest.resolve()), "protocol": asked.protocol}
+    return settings | about | {"split": asked.split}
 
 
 def _describe(asked: Asked, chosen: Plan, methods: Sequence[Entrant]) -> None:
     content = {
         "dataset": _dataset(asked.manifest),
         **_claimed(asked),
-        "split": asked.split,
         "methods": [{"name": m.name, "key": m.key, "trained": m.trained} for m in methods],
+        "objects": [(task.row.case, task.label.value) for task in chosen.tasks],
         "left_out": [{"case": case, "reason": reason} for case, reason in chosen.left_out],
     }
     write_text(asked.output / DESCRIPTION, json.dumps(content, indent=1) + "\n")

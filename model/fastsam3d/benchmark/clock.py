@@ -7,7 +7,12 @@ from typing import Any
 
 import torch
 
+from .measurement import FEWEST_RUNS
+
 _WARM_UP_PASSES = 3
+_FEWEST_WARM_UP_PASSES = 2
+"""Also of what is slow: on a GPU the first pass alone may take longer than all others together."""
+
 _WARM_UP_S = 1.0
 
 
@@ -32,10 +37,10 @@ def times(
         device: that it works on.
         passes: of one run.
         runs: how many to time.
-        seconds: after which no further run begins.
+        seconds: after which no further run begins, once there are `FEWEST_RUNS`.
 
     Returns:
-        Milliseconds of each run; one at least.
+        Milliseconds of each run.
     """
     _warm_up(action, device)
 
@@ -44,7 +49,9 @@ def times(
             action()
 
     found: list[float] = []
-    while not found or (len(found) < runs and sum(found) < 1000 * seconds):
+    while len(found) < min(runs, FEWEST_RUNS) or (
+        len(found) < runs and sum(found) < 1000 * seconds
+    ):
         found.append(milliseconds(run, device))
     return found
 
@@ -106,8 +113,8 @@ def _used_mb() -> float | None:
 
 def _warm_up(action: Callable[[], Any], device: torch.device) -> None:
     spent = 0.0
-    for _ in range(_WARM_UP_PASSES):
-        if spent < 1000 * _WARM_UP_S:
+    for done in range(_WARM_UP_PASSES):
+        if done < _FEWEST_WARM_UP_PASSES or spent < 1000 * _WARM_UP_S:
             spent += milliseconds(action, device)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..lines import add_line, drop_cut_line, whole_lines
-from ..results import ObjectResult, read_results
+from ..results import read_results
 from .ablation import Row
 from .ablation import read_rows as read_forms
-from .accuracy import RESULTS
+from .accuracy import DESCRIPTION, RECORDS, RESULTS
 from .efficiency import Efficiency, read_rows
 from .scored import Scored, system_of
-from .shards import found
+from .shards import found, most_processes
 
 EFFICIENCY = "efficiency.jsonl"
 ABLATION = "ablation.jsonl"
@@ -21,7 +21,6 @@ ACCURACY = "accuracy"
 
 MACHINES = "machines.jsonl"
 
-_RECORDS = "records"
 _UNTRAINED = "untrained"
 
 
@@ -77,14 +76,32 @@ def accuracy_folders(folder: Path) -> list[Path]:
 
 
 def _scored(folder: Path) -> Scored:
+    """Read what all calls kept of the objects that the last one asked for."""
+    results = list(found(folder / RECORDS).values()) or read_results(folder / RESULTS)
     finished = (folder / RESULTS).is_file()
-    results: list[ObjectResult] = (
-        read_results(folder / RESULTS) if finished else list(found(folder / _RECORDS).values())
-    )
+    if wanted := _asked(folder / DESCRIPTION):
+        objects, methods = wanted
+        results = [result for result in results if (result.case, result.label) in objects]
+        methods |= {result.method for result in results}
+        finished = len(results) == len(objects) * len(methods)
     trained = [result for result in results if not _is_untrained(result.method)]
     left = dict.fromkeys(system_of(r.method) for r in results if _is_untrained(r.method))
-    dataset = folder.name.rpartition("-")[0]
-    return Scored(dataset, tuple(trained), tuple(left), finished)
+    dataset, processes = folder.name.rpartition("-")[0], most_processes(folder / RECORDS)
+    return Scored(dataset, tuple(trained), tuple(left), finished, processes)
+
+
+def _asked(path: Path) -> tuple[set[tuple[str, int | str]], set[str]] | None:
+    """Read which objects and methods a call asked for; None if that is not known."""
+    if not path.is_file():
+        return None
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about.get("objects") is None:
+            return None
+        objects = {(case, label) for case, label in about["objects"]}
+        return objects, {method["name"] for method in about["methods"]}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} holds something else than was asked; move it away.") from error
 
 
 def _is_untrained(method: str) -> bool:

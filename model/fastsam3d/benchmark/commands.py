@@ -1,5 +1,6 @@
 """What the commands of `fastsam3d benchmark` do and say."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,11 +16,12 @@ from ..inputs import pick_device
 from .ablation import Row, Sweep
 from .ablation import measure_all as measure_forms
 from .ablation import planned as planned_ablation
-from .ablation_dice import measure_dice
+from .ablation_dice import measure_dice, of_ours
 from .accuracy import Asked, planned, run
 from .collect import accuracy_folder, note_machine
 from .efficiency import Efficiency, Efforts, measure_all
 from .efficiency import planned as planned_efficiency
+from .entrants import BOXES
 from .grids import significant
 from .machine import machine
 from .paper_figures import CLICKS
@@ -44,12 +46,14 @@ class Stopped(Exception):  # noqa: N818  (no error: it is what the user asked fo
 
 
 def efficiency(asked: Efforts) -> None:
-    """Measure Table 3, row by row.
+    """Measure Table 3, row by row; of torchrun's processes the first alone.
 
     Raises:
         InputError: there is no such device, or the file holds something else.
         Stopped: by the user.
     """
+    if not is_first():
+        return
     make_folder(asked.output.parent)
     rows = list(planned_efficiency(asked, "", ""))
     with _stoppable(), bar("efficiency", len(rows)) as show:
@@ -61,12 +65,14 @@ def efficiency(asked: Efforts) -> None:
 
 
 def ablation(asked: Sweep) -> None:
-    """Measure Table 4, row by row.
+    """Measure Table 4, row by row; of torchrun's processes the first alone.
 
     Raises:
         InputError: there is no such device, or the file holds something else.
         Stopped: by the user.
     """
+    if not is_first():
+        return
     make_folder(asked.output.parent)
     rows = list(planned_ablation(asked, str(pick_device(asked.device)), ""))
     with _stoppable(), bar("ablation", len(rows)) as show:
@@ -80,6 +86,8 @@ def ablation(asked: Sweep) -> None:
 def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None:
     """Measure the Dice of our weights in each form of Table 4, whose rows are there.
 
+    Of torchrun's processes the first does so alone.
+
     Args:
         rows: of Table 4.
         dataset: its name.
@@ -91,8 +99,10 @@ def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None
         Stopped: by the user.
     """
     check(protocol, ())
+    if not is_first():
+        return
     for each in PROTOCOLS[protocol]:
-        own = replace(asked, methods=(DEFAULT,), protocol=each, clicks=CLICKS[-1])
+        own = of_ours(replace(asked, protocol=each, clicks=CLICKS[-1]))
         chosen, _ = planned(own)
         with _stoppable(), bar(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as show:
             measure_dice(rows, dataset, own, _Told(show).one)
@@ -107,21 +117,32 @@ def check(protocol: str, plans: Iterable[Asked]) -> None:
     if protocol not in PROTOCOLS:
         raise InputError(f"Got protocol {protocol!r}; expected {', '.join(PROTOCOLS)}.")
     for asked in plans:
-        for each in PROTOCOLS[protocol]:
-            planned(replace(asked, protocol=each))
+        for each in _by_protocol(protocol, asked):
+            planned(each)
 
 
-def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> None:
+def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> bool:
     """Measure Table 2 on one dataset; `asked` for all but protocol and output.
+
+    Returns:
+        Whether all results are there. Of torchrun's processes the last to end finds them so.
 
     Raises:
         InputError: as `check`.
         Stopped: by the user.
     """
     check(protocol, ())
-    for each in PROTOCOLS[protocol]:
-        place = accuracy_folder(folder, dataset, each)
-        _accuracy(folder, replace(asked, output=place, protocol=each))
+    if protocol == "both" and BOXES in asked.methods and is_first():
+        aside.print(
+            f"{BOXES} draws its boxes round the true masks, which no user has: it is measured by "
+            "the protocol published alone.",
+            soft_wrap=True,
+        )
+    whole = False
+    for each in _by_protocol(protocol, asked):
+        place = accuracy_folder(folder, dataset, each.protocol)
+        whole = _accuracy(folder, replace(each, output=place))
+    return whole
 
 
 def dataset_of(manifest: Path, name: str | None = None) -> str:
@@ -133,8 +154,29 @@ def dataset_of(manifest: Path, name: str | None = None) -> str:
     place = manifest.resolve()
     chosen = name or (place.name if place.is_dir() else place.parent.name)
     if Path(chosen).name != chosen or chosen.startswith("."):
-        raise InputError(f"Got the name {chosen!r} for a dataset; give one without / and .")
+        raise InputError(
+            f"Got the name {chosen!r} for a dataset; give one without / that does not begin with a "
+            "dot."
+        )
     return chosen
+
+
+def datasets_of(manifests: Iterable[Path]) -> list[str]:
+    """Name manifests after their folders.
+
+    Raises:
+        InputError: a name is not that of a folder, or two are the same.
+    """
+    names: dict[str, Path] = {}
+    for manifest in manifests:
+        name = dataset_of(manifest)
+        if name in names:
+            raise InputError(
+                f"Got two datasets called {name!r}, {names[name]} and {manifest}; rename a folder, "
+                "or call `fastsam3d benchmark accuracy` for each, with --name."
+            )
+        names[name] = manifest
+    return list(names)
 
 
 def weights_of(given: Iterable[str]) -> tuple[tuple[str, Path], ...]:
@@ -152,27 +194,46 @@ def methods_of(named: Sequence[str], weights: Iterable[tuple[str, Path]]) -> tup
     return methods or (DEFAULT,)
 
 
-def report(folder: Path) -> None:
-    """Write the report of all that a folder holds; one process alone.
+def report(folder: Path, *, due: bool | None = None) -> None:
+    """Write the report of all that a folder holds.
+
+    Args:
+        folder: a benchmark's.
+        due: whether this process is to write it; None: if it is the first of torchrun's.
 
     Raises:
         InputError: there is no such folder, or a file in it holds something else.
     """
-    if is_first():
+    if is_first() if due is None else due:
         said.print(str(write_report(folder, machine())), soft_wrap=True)
 
 
-def _accuracy(folder: Path, asked: Asked) -> None:
+def _by_protocol(protocol: str, asked: Asked) -> Iterator[Asked]:
+    """Yield what each protocol measures; of both, `sound` without boxes round the true masks."""
+    for each in PROTOCOLS[protocol]:
+        apart = (BOXES,) if (protocol, each) == ("both", "sound") else ()
+        methods = tuple(method for method in asked.methods if method not in apart)
+        weights = tuple((system, path) for system, path in asked.weights if system not in apart)
+        if methods:
+            yield replace(asked, protocol=each, methods=methods, weights=weights)
+
+
+def _accuracy(folder: Path, asked: Asked) -> bool:
     chosen, methods = planned(asked)
     make_folder(folder)
-    if is_first():
+    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
         note_machine(folder, machine())
     shares = shares_of(asked.processes, asked.device)
     count = sum(len(part_of(chosen.tasks, share)) for share in shares) * len(methods)
     with _stoppable(), bar(f"accuracy, {asked.protocol}", count) as show:
         outcome = run(asked, _Told(show).one)
     if outcome.missing:
-        aside.print(f"{outcome.missing} results are with other processes, and not there yet.")
+        aside.print(
+            f"{outcome.missing} results are with other processes, and not there yet; the last of "
+            "them writes the report.",
+            soft_wrap=True,
+        )
+    return not outcome.missing
 
 
 @contextmanager

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..lines import add_line, drop_cut_line, whole_lines
-from .measurement import Outcome, Request
+from .forms import ENCODER, PUBLISHED, TRAINED_TOKENS
+from .measurement import SYSTEM_PART, Outcome, Request
 from .systems import SYSTEMS, find
 from .watch import watched
 
@@ -18,10 +20,29 @@ PARTS = ("encoder", "decoder")
 SLICES = 128
 """Slices of a volume: a 2D system reads them one by one, where a 3D one reads its patch."""
 
-PADDED = " (padded windows)"
-"""Ends the name of a 3D system whose attention is computed as in the published code."""
+SLICES_ON_CPU = 4
+"""How many of them are timed on a CPU, if nothing else is asked: all would take hours."""
 
-_WITH_WINDOWS = "sam-med3d"
+PADDED = " (padded windows)"
+"""Ends the name of SAM-Med3D with its attention computed as in the published code."""
+
+SPARSE_FLASH = " (sparse, flash)"
+"""Ends the name of FastSAM3D in the form of the paper's row: the last of Table 4."""
+
+Made = tuple[str, dict[str, Any]]
+"""A maker, and its arguments beside a device."""
+
+_VARIANTS: dict[str, tuple[str, Made]] = {
+    "sam-med3d": (
+        PADDED,
+        (SYSTEM_PART, {"system": "sam-med3d", "part": "encoder", "padded": True}),
+    ),
+    "fastsam3d": (
+        SPARSE_FLASH,
+        (ENCODER, {"geometry": PUBLISHED, "tokens": TRAINED_TOKENS, "form": "sparse+flash"}),
+    ),
+}
+"""By system: an encoder that is timed too, what ends its name, and how it is made."""
 
 Key = tuple[str, str, str, int | None, str]
 
@@ -31,7 +52,7 @@ class Efficiency:
     """What one part of one system costs on one device; None where it was not found out.
 
     Attributes:
-        system: its key, which `PADDED` may follow.
+        system: its key, which `PADDED` or `SPARSE_FLASH` may follow.
         part: "encoder" or "decoder", see `parts.Part`.
         device: "cpu", "cuda" or "mps".
         ms_median: of the runs; of 2D systems for all 128 slices.
@@ -40,13 +61,15 @@ class Efficiency:
         runs: how many were timed.
         per_slice_ms: of 2D systems, the median.
         gflops_published: as the paper counts, of one slice or patch.
-        gflops_exact: all multiplications and additions of the published code, of the same.
+        gflops_exact: all multiplications and additions of the published code, of the same; of
+            SAM-Med2D, as in the paper, without its adapters.
         peak_mb: with the weights of the whole network; `peak_kind` says of what.
         parameters_m: of the part, in millions; the decoder's include the prompt encoder's.
         scaled_from: how many slices were timed, if not all.
         skipped: why there is no time; empty if there is.
         peak_kind: what `peak_mb` is the peak of.
         machine: what it was measured on, with versions.
+        given_up_s: the limit, if it took longer.
     """
 
     system: str
@@ -65,6 +88,7 @@ class Efficiency:
     skipped: str = ""
     peak_kind: str = ""
     machine: str = ""
+    given_up_s: float | None = None
 
     @property
     def key(self) -> Key:
@@ -78,32 +102,38 @@ class Efforts:
 
     Attributes:
         output: the file of rows, JSON lines; a row that is there is not measured again, unless it
-            has no time.
+            has no time. One that took too long is measured again with a higher limit alone.
         systems: their keys.
         device: of `inputs.pick_device`.
-        slices: how many of the 128 a 2D system is timed on; the times are scaled.
+        slices: how many of the 128 a 2D system is timed on; the times are scaled. None: all on a
+            GPU, 4 on a CPU.
         limit_s: after which a measurement is given up.
         runs: how many to time of each.
-        seconds: of a measurement after which no further run begins.
-        padded: whether to time SAM-Med3D's encoder as the published code computes it, too.
+        seconds: of a measurement after which no further run begins, once there are three.
+        variants: whether to time SAM-Med3D's encoder as the published code computes it, and
+            FastSAM3D's with sparse and flash attention, too.
     """
 
     output: Path
     systems: tuple[str, ...] = tuple(SYSTEMS)
     device: str = "auto"
-    slices: int = SLICES
+    slices: int | None = None
     limit_s: float = 60.0
     runs: int = 20
     seconds: float = 10.0
-    padded: bool = True
+    variants: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.slices <= SLICES:
+        if self.slices is not None and not 1 <= self.slices <= SLICES:
             raise InputError(f"Got {self.slices} slices; expected 1 to {SLICES}.")
         if self.limit_s <= 0:
             raise InputError(f"Got a limit of {self.limit_s:g} seconds; give more than 0.")
         for system in self.systems:
             find(system)
+
+    def slices_on(self, device: str) -> int:
+        """Return how many slices a 2D system is timed on."""
+        return self.slices or (SLICES_ON_CPU if device.startswith("cpu") else SLICES)
 
 
 def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Efficiency]:
@@ -121,7 +151,11 @@ def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Ef
 
     device, here = str(pick_device(asked.device)), machine()
     asked.output.parent.mkdir(parents=True, exist_ok=True)
-    there = {row.key: row for row in read_rows(asked.output) if not row.skipped}
+    there = {
+        row.key: row
+        for row in read_rows(asked.output)
+        if is_settled(row.skipped, row.given_up_s, asked.limit_s)
+    }
     drop_cut_line(asked.output)
     rows = []
     for blank, request in planned(asked, device, here):
@@ -138,15 +172,14 @@ def planned(asked: Efforts, device: str, machine: str) -> Iterator[tuple[Efficie
     """Yield each row to be filled, and what is to be measured for it."""
     for system in map(find, asked.systems):
         planar = system.dimensions == 2
-        scaled = asked.slices if planar and asked.slices < SLICES else None
-        for part, padded in _variants(system.key, padded=asked.padded):
-            name = system.key + (PADDED if padded else "")
-            arguments = {"system": system.key, "part": part, "padded": padded}
-            blank = Efficiency(name, part, device, scaled_from=scaled, machine=machine)
-            passes = asked.slices if planar else 1
+        passes = asked.slices_on(device) if planar else 1
+        scaled = passes if planar and passes < SLICES else None
+        for name, part, (maker, arguments) in _parts(system.key, variants=asked.variants):
             yield (
-                blank,
-                Request(arguments, device, passes=passes, runs=asked.runs, seconds=asked.seconds),
+                Efficiency(name, part, device, scaled_from=scaled, machine=machine),
+                Request(
+                    arguments, device, maker, passes=passes, runs=asked.runs, seconds=asked.seconds
+                ),
             )
 
 
@@ -158,7 +191,7 @@ def filled(blank: Efficiency, outcome: Outcome, passes: int) -> Efficiency:
         outcome: what came of it.
         passes: of a run; of a 2D system, whose row says if these were not all slices.
     """
-    row = replace(blank, skipped=outcome.skipped)
+    row = replace(blank, skipped=outcome.skipped, given_up_s=outcome.given_up_s)
     if counted := outcome.counted:
         row = replace(
             row,
@@ -183,6 +216,11 @@ def filled(blank: Efficiency, outcome: Outcome, passes: int) -> Efficiency:
     return row
 
 
+def is_settled(skipped: str, given_up_s: float | None, limit_s: float) -> bool:
+    """Tell by two fields of a row whether it has a time, or would take too long again."""
+    return not skipped or (given_up_s is not None and limit_s <= given_up_s)
+
+
 def read_rows(path: Path) -> list[Efficiency]:
     """Read the rows of a file, the newest of each; none if there is no file.
 
@@ -193,11 +231,13 @@ def read_rows(path: Path) -> list[Efficiency]:
     return list({row.key: row for row in rows}.values())
 
 
-def _variants(system: str, *, padded: bool) -> Iterator[tuple[str, bool]]:
-    """Yield the parts of a system, and which of them are in the published code's form."""
-    yield from ((part, False) for part in PARTS)
-    if padded and system == _WITH_WINDOWS:
-        yield "encoder", True
+def _parts(system: str, *, variants: bool) -> Iterator[tuple[str, str, Made]]:
+    """Yield the name of each row of a system, the part that it is of, and how that is made."""
+    for part in PARTS:
+        yield system, part, (SYSTEM_PART, {"system": system, "part": part, "padded": False})
+    if variants and system in _VARIANTS:
+        ending, made = _VARIANTS[system]
+        yield system + ending, "encoder", made
 
 
 def _parsed(line: bytes, number: int, path: Path) -> Efficiency:

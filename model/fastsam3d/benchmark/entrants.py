@@ -1,6 +1,7 @@
 """The methods that Table 2 compares: systems with their weights, and classical tools."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -97,25 +98,30 @@ def clamps_ct(entrant: Entrant) -> bool:
 
 def network_of(entrant: Entrant, device: str) -> Any:
     """Load a 3D network, as a session takes it."""
-    if entrant.weights is None:
-        return _made(entrant, device)
-    from ..model import load_model
+    from ..model import build, load_model
 
-    return load_model(entrant.key, checkpoint=entrant.weights, device=device)
+    if entrant.weights is not None:
+        return load_model(entrant.key, checkpoint=entrant.weights, device=device)
+    with _alike():
+        state = build(PRESETS[entrant.key]).state_dict()
+    return load_model(entrant.key, state_dict=state, device=device)
 
 
 def slices_network_of(entrant: Entrant, device: str) -> "PlanarNetwork":
     """Load a network for slices."""
-    return cast("PlanarNetwork", _made(entrant, device))
+    with _alike():
+        network = systems.load(SYSTEMS[_system(entrant.key)], entrant.weights, device)
+    return cast("PlanarNetwork", network)
 
 
-def _made(entrant: Entrant, device: str) -> Any:
-    """Make a system; random weights are the same in every process."""
+@contextmanager
+def _alike() -> Iterator[None]:
+    """Draw the same random weights in every process."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return systems.load(systems.find(_system(entrant.key)), entrant.weights, device)
+        yield
 
 
 def _reads_volumes(key: str) -> bool:

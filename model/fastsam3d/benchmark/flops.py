@@ -48,12 +48,26 @@ def count_published(
     return counted.total()
 
 
-def count_exact(module: nn.Module, *inputs: Any, **named: Any) -> int:
-    """Count all multiplications and additions of a call, attention's among them."""
+def count_exact(
+    module: nn.Module, *inputs: Any, leave_out: Sequence[str] = (), **named: Any
+) -> int:
+    """Count all multiplications and additions of a call, attention's among them.
+
+    Args:
+        module: best on the meta device.
+        inputs: what it is called with.
+        leave_out: modules inside it do not count that have one of these names.
+        named: what it is called with by name.
+    """
     # Else the counter follows gradients, which are missing where weights are frozen or on meta.
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(*inputs, **named)
-    return int(counter.get_total_flops())
+    left_out = sum(
+        sum(operations.values())
+        for name, operations in counter.get_flop_counts().items()
+        if name.rpartition(".")[2] in leave_out
+    )
+    return int(counter.get_total_flops()) - left_out
 
 
 def _operations(layer: nn.Module, given: tuple[Any, ...], out: Any) -> int:

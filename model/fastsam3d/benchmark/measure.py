@@ -57,7 +57,7 @@ def count(part: Part) -> Counted:
     return Counted(
         part.parameters,
         count_published(part.module, *inputs, leave_out=part.leave_out, **named),
-        count_exact(part.module, *inputs, **named),
+        count_exact(part.module, *inputs, leave_out=part.leave_out_exact, **named),
     )
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 SYSTEM_PART = "fastsam3d.benchmark.parts:system_part"
 
+FEWEST_RUNS = 3
+"""From which on there is a spread to speak of."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -18,7 +21,7 @@ class Request:
         maker: `module:function`, a `parts.Maker`.
         passes: how often a run makes one pass.
         runs: how many to time.
-        seconds: after which no further run begins.
+        seconds: after which no further run begins, once there are `FEWEST_RUNS`.
         bfloat16: whether to compute in bfloat16 where torch does so by itself (autocast).
     """
 
@@ -67,11 +70,19 @@ class Timed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of a measurement; `skipped` says why it has no time, if it has none."""
+    """What is known of a measurement.
+
+    Attributes:
+        counted: None if it came to no count.
+        timed: None if it has no time.
+        skipped: why it has no time; empty if it has one.
+        given_up_s: the limit, if it took longer.
+    """
 
     counted: Counted | None = None
     timed: Timed | None = None
     skipped: str = ""
+    given_up_s: float | None = None
 
 
 def read_request(text: str) -> Request:

@@ -140,7 +140,15 @@ NOTES: dict[int, tuple[str, ...]] = {
         f"attention, do not count. They are counted here in the same way, and as 2 {TIMES} MAC "
         "with attention. The print rounds some of them and cuts others (2.983 is 3.0 for SAM and "
         "2.9 for MedSAM), so that it is met within 0.1.",
-        "SAM-Med2D's 32.0 GFLOPs are without its adapters; with them it has 65.2.",
+        "SAM-Med2D's 32.0 GFLOPs are without its adapters, and so are both counts here; with them "
+        f"its encoder has 65.2 as the paper counts, and 91.7 as 2 {TIMES} MAC. Time, memory and "
+        "parameters here are with them.",
+        "The paper's row of FastSAM3D is the last form of its Table 4, sparse and flash attention "
+        "without relative positions: here the row FastSAM3D (sparse, flash). The published weights "
+        "have dense attention with relative positions: here the row FastSAM3D. Both count 21.9 "
+        "GFLOPs as the paper does, without the projection after attention; with it they have 23.1.",
+        "Times here are in float32, for which flash attention on CUDA is the memory-efficient "
+        "kernel; Table 4 has bfloat16, too.",
         f"8.75{TIMES} is 70 / 8, SAM-Med3D's encoder alone against encoder and decoder of "
         f"FastSAM3D. The table's own sums give 90 / 8 = 11.25{TIMES}, and 46.88{TIMES} instead of "
         f"60.27{TIMES} for SAM-Med3D against SAM.",

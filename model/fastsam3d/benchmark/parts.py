@@ -25,6 +25,10 @@ _NAMES = {"encoder": ("image_encoder", "vision_encoder"), "decoder": ("mask_deco
 LEFT_OUT = {"fastsam3d": ("attn.proj",), "sam-med2d": ("adapter",)}
 """By system: modules that the code behind the paper's GFLOPs did without."""
 
+LEFT_OUT_EXACT = {"sam-med2d": ("adapter",)}
+"""By system: modules that do not count in all operations either, so that both counts are of one
+network. FastSAM3D's projection is part of every network of it, and does count."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -37,6 +41,7 @@ class Part:
             an earlier one, prompt encoder included.
         parameters: of the image encoder, or of all the rest.
         leave_out: see `flops.count_published`.
+        leave_out_exact: see `flops.count_exact`.
     """
 
     network: nn.Module
@@ -44,6 +49,7 @@ class Part:
     run: Callable[[], Any]
     parameters: int
     leave_out: tuple[str, ...] = ()
+    leave_out_exact: tuple[str, ...] = ()
 
 
 Maker = Callable[..., Part]
@@ -72,10 +78,15 @@ def system_part(device: str, *, system: str, part: PartName, padded: bool = Fals
     if padded:
         use_forms(network, PLAIN)
         work_as_published(network)
-    return part_of(network, part, LEFT_OUT.get(system, ()))
+    return part_of(network, part, LEFT_OUT.get(system, ()), LEFT_OUT_EXACT.get(system, ()))
 
 
-def part_of(network: nn.Module, part: PartName, leave_out: tuple[str, ...] = ()) -> Part:
+def part_of(
+    network: nn.Module,
+    part: PartName,
+    leave_out: tuple[str, ...] = (),
+    leave_out_exact: tuple[str, ...] = (),
+) -> Part:
     """Make a part of a network, 2D or 3D, on the device that it is on."""
     actions = _planar(network) if isinstance(network, PlanarNetwork) else _volumetric(network)
     encoder = _find(network, "encoder")
@@ -86,6 +97,7 @@ def part_of(network: nn.Module, part: PartName, leave_out: tuple[str, ...] = ())
         torch.inference_mode()(actions[part]),
         own if part == "encoder" else _parameters(network) - own,
         leave_out,
+        leave_out_exact,
     )
 
 

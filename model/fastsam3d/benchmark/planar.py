@@ -51,6 +51,13 @@ class PlanarNetwork(nn.Module):
         mean, std = (images.new_tensor(each).reshape(1, 3, 1, 1) for each in (self.mean, self.std))
         return (images - mean) / std
 
+    def remembered(self, logits: Tensor) -> Tensor:
+        """Bring an earlier answer to what the network was given of it in its own training.
+
+        The published comparison does not: it gives every network the logits.
+        """
+        return logits
+
     def encode(self, images: Tensor) -> Tensor:
         """Embed slices: slow, once a slice.
 
@@ -87,7 +94,8 @@ class PlanarNetwork(nn.Module):
                 B sets of clicks on it.
             points_xy: (B, N, 2) in pixels of the input, x first; N may be 0 where there are boxes.
             labels: (B, N), 1 for inside and 0 for outside.
-            mask_logits: (B, 1, S / 4, S / 4), an earlier answer; None if there is none.
+            mask_logits: (B, 1, S / 4, S / 4), an earlier answer, or what `remembered` makes of
+                it; None if there is none.
             boxes: (B, 4), x and y of the corner nearest to the origin, then of the farthest, in
                 pixels of the input.
             multimask: whether to answer with three masks that differ instead of one.

@@ -80,8 +80,12 @@ class PlanarMethod:
 
     def _answer(self, clicked: _Slice, pixel: Pixel) -> None:
         clicked.clicks.append(pixel)
+        before = clicked.logits
         clicked.logits = best_answers(
-            self._network, clicked.embedding, [clicked.clicks], clicked.logits
+            self._network,
+            clicked.embedding,
+            [clicked.clicks],
+            None if before is None else self._network.remembered(before),
         )
         rows, columns = self._planes.shape[1:]
         values = resized(clicked.logits, max(rows, columns))[0, 0, :rows, :columns]

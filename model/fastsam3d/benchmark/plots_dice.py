@@ -51,22 +51,22 @@ def dice_pictures(folder: Path, scored: Sequence[Scored]) -> tuple[Picture, ...]
 
 def time_and_dice(scored: Sequence[Scored]) -> Figure:
     """Draw Dice after the last click over time: the paper's datasets, then those measured here."""
-    panels = [(f"Paper: {name}", list(_printed(name))) for name in paper.DATASETS]
-    panels += [(one.title, list(_measured(one))) for one in scored]
+    label = "encoder and decoder, ms"
+    panels = [(f"Paper: {name}", list(_printed(name)), label) for name in paper.DATASETS]
+    panels += [(one.title, list(_measured(one)), _timed(one)) for one in scored]
     rows = math.ceil(len(panels) / _COLUMNS)
     figure = new_figure(WIDTH, 3.5 * rows)
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for axes, (title, points) in zip(grid.flat, panels, strict=False):
+    for axes, (title, points, label) in zip(grid.flat, panels, strict=False):
         _scatter(axes, points)
         axes.set_title(title, loc="left", fontsize=TITLE, color=INK)
-        here = not title.startswith("Paper")
-        axes.set_xlabel("first click, ms" if here else "encoder and decoder, ms")
+        axes.set_xlabel(label)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     for row in grid:
         row[0].set_ylabel(f"Dice after {paper.CLICKS[-1]} clicks")
     figure.draw_without_rendering()
-    for axes, (_, points) in zip(grid.flat, panels, strict=False):
+    for axes, (_, points, _) in zip(grid.flat, panels, strict=False):
         names = [Named(p.ms, p.dice, p.title, look(p.key).colour) for p in points]
         name_points(axes, names, [bar for point in points for bar in point.bars])
     return figure
@@ -145,6 +145,11 @@ def _printed(dataset: str) -> Iterator[_Point]:
     for key, dice in paper.DICE[dataset].items():
         found = paper.EFFICIENCY[key]
         yield _Point(key, SYSTEMS[key].title, found.encoder.ms + found.decoder.ms, dice[-1])
+
+
+def _timed(scored: Scored) -> str:
+    several = f", {scored.processes} processes at once" if scored.processes > 1 else ""
+    return f"first click, ms{several}"
 
 
 def _measured(scored: Scored) -> Iterator[_Point]:

@@ -5,11 +5,11 @@ are drawn where the larger of both kinds of error is thick, later ones from all 
 the newest click goes to a published 3D network, with its previous logits, zeros at first. The
 clicks come from logits above 0.5, the scores from those above 0.
 
-Differences from the scripts: our own network, which learnt from all clicks, gets all; a mask
-without errors is not clicked on (they crash); an object without voxels is a failure (they put
-another case in its place); clicks are paired between systems unless asked otherwise (theirs come
-from one generator that runs through all cases, seeded with 2023, so that no part of them can be
-repeated alone).
+Differences from the scripts: our own network, which learnt from all clicks, gets all, as classical
+tools do; a mask without errors is not clicked on (they crash); an object without voxels is a
+failure (they put another case in its place); clicks are paired between systems unless asked
+otherwise (theirs come from one generator that runs through all cases, seeded with 2023, so that no
+part of them can be repeated alone).
 """
 
 from collections.abc import Iterator

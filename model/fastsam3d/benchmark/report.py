@@ -1,14 +1,15 @@
 """The report of a benchmark's folder: Markdown, HTML, LaTeX, CSV, JSON and pictures."""
 
 import json
+import re
 from pathlib import Path
 
-from ..document import write_both
+from ..document import html, markdown
 from ..whole import write_text
 from . import latex
 from . import paper_figures as paper
 from .collect import Findings, collect
-from .grids import as_csv, as_record
+from .grids import SIGNS, Mark, as_csv, as_record
 from .page import Section, page
 from .plots import efficiency_pictures
 from .plots_dice import dice_pictures
@@ -21,6 +22,8 @@ NAME = "report"
 LATEX = "tables.tex"
 TABLES = "tables"
 """The folder of CSV files, one a table."""
+
+_STYLES: dict[Mark, str] = {"better": "font-weight: bold", "worse": "color: #0000ff"}
 
 
 def write_report(folder: Path, written_on: str) -> Path:
@@ -39,7 +42,7 @@ def write_report(folder: Path, written_on: str) -> Path:
     notes = [note for some in paper.NOTES.values() for note in some]
     (folder / TABLES).mkdir(exist_ok=True)
     for old in (folder / TABLES).glob("table*.csv"):
-        old.unlink()
+        old.unlink(missing_ok=True)
     for grid in grids:
         write_text(folder / TABLES / f"{grid.name}.csv", as_csv(grid))
     write_text(folder / LATEX, latex.document(grids, notes))
@@ -50,7 +53,17 @@ def write_report(folder: Path, written_on: str) -> Path:
         "written_on": written_on,
     }
     write_text(folder / f"{NAME}.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    return write_both(folder, NAME, page(sections, findings, written_on))[1]
+    told = page(sections, findings, written_on)
+    write_text(folder / f"{NAME}.md", markdown(told))
+    write_text(folder / f"{NAME}.html", styled(html(told)))
+    return folder / f"{NAME}.html"
+
+
+def styled(page: str) -> str:
+    """Set an HTML page's cells with signs in bold and blue, as the paper's Table 2 does."""
+    for mark, style in _STYLES.items():
+        page = re.sub(f"<td>([^<]*{SIGNS[mark]}</td>)", rf'<td style="{style}">\1', page)
+    return page
 
 
 def sections_of(folder: Path, findings: Findings) -> dict[int, Section]:

@@ -61,11 +61,19 @@ def adapt(parts: Any) -> Any:
     return parts
 
 
-def build_sam_med2d(*, adapters: bool = True) -> SamNetwork:
+class SamMed2DNetwork(SamNetwork):
+    """SAM's network, which was trained on what it thought likely before, not on its logits."""
+
+    def remembered(self, logits: Tensor) -> Tensor:
+        """Return probabilities."""
+        return logits.sigmoid()
+
+
+def build_sam_med2d(*, adapters: bool = True) -> SamMed2DNetwork:
     """Make SAM-Med2D's network with random weights.
 
     Args:
         adapters: whether it has its adapters; the paper's 32.0 GFLOPs are without them.
     """
     parts = make_parts(SIZE)
-    return SamNetwork(adapt(parts) if adapters else parts, SIZE)
+    return SamMed2DNetwork(adapt(parts) if adapters else parts, SIZE)

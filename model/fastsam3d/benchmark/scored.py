@@ -1,10 +1,11 @@
 """What one dataset gave by one protocol, and how its methods are called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 
-from ..results import ObjectResult, protocol_of
-from ..summary import MethodSummary, Summary, summarise
+from ..results import PUBLISHED, ObjectResult, protocol_of
+from ..summary import MethodSummary, Summary, Versus, summarise
 from . import paper_figures as paper
 from .systems import SYSTEMS
 from .table_efficiency import title_of
@@ -22,13 +23,15 @@ class Scored:
     results: of trained methods alone, as their records hold them; of one strategy, seed and number
         of clicks.
     untrained: systems that ran with random weights.
-    finished: whether all objects that were asked for are there.
+    finished: whether all objects that were asked for are there, of each method.
+    processes: how many worked at once, at most; 0 if that is not known.
     """
 
     dataset: str
     results: tuple[ObjectResult, ...]
     untrained: tuple[str, ...] = ()
     finished: bool = True
+    processes: int = 0
 
     @property
     def protocol(self) -> str:
@@ -55,6 +58,12 @@ class Scored:
         """Summarise, with tests against the reference."""
         return summarise(self.results, self.reference)
 
+    @cached_property
+    def best_versus(self) -> tuple[Versus, ...]:
+        """Return the tests of the best Dice so far, as the summary's are of the newest."""
+        best = [replace(one, dice=tuple(accumulate(one.dice, max))) for one in self.results]
+        return summarise(best, self.reference).versus
+
     @property
     def methods(self) -> dict[str, MethodSummary]:
         """Return the summaries by the method's name, systems in the paper's order."""
@@ -71,10 +80,16 @@ class Scored:
         }
 
     @property
+    def paper_name(self) -> str:
+        """Return what the paper calls the dataset; "" where its figures cannot be compared."""
+        if self.protocol != PUBLISHED:
+            return ""
+        return next((name for sign, name in _DATASETS.items() if sign in self.dataset.lower()), "")
+
+    @property
     def printed(self) -> dict[str, paper.Dice]:
-        """Return the paper's figures of this dataset by system; none if it is not in the paper."""
-        name = next((name for sign, name in _DATASETS.items() if sign in self.dataset.lower()), "")
-        return paper.DICE.get(name, {})
+        """Return the paper's figures of this dataset by system; none that cannot be compared."""
+        return paper.DICE.get(self.paper_name, {})
 
     @property
     def _names(self) -> list[str]:

@@ -8,12 +8,14 @@ killed loses the object it was at. What the files hold together does not depend 
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from secrets import token_hex
 
@@ -26,7 +28,32 @@ OnDone = Callable[[str], None]
 """Told each case of which an object is done."""
 
 _POLL_SECONDS = 0.2
-_tell: "SimpleQueue[str] | None" = None
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """What a process shares with the one that started it: what it tells, when it is to stop."""
+
+    told: "SimpleQueue[str]"
+    stop: Event
+
+    def tell(self, case: str) -> None:
+        """Tell of a case.
+
+        Raises:
+            InterruptedError: this process is to stop.
+        """
+        self.told.put(case)
+        if self.stop.is_set():
+            raise InterruptedError("another process failed")
+
+    def pass_on(self, on_done: OnDone) -> None:
+        """Say what was told."""
+        while not self.told.empty():
+            on_done(self.told.get())
+
+
+_parent: _Parent | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +108,8 @@ def part_of(tasks: Sequence[Task], share: Share) -> list[Task]:
 def run_shares(work: Work, shares: Sequence[Share], on_done: OnDone) -> None:
     """Do shares: one in this process, several in one process each.
 
+    When one fails, the others stop at their next case.
+
     Raises:
         InputError: of a share, or a process was killed.
     """
@@ -88,15 +117,13 @@ def run_shares(work: Work, shares: Sequence[Share], on_done: OnDone) -> None:
         work(shares[0], on_done)
         return
     context = get_context("spawn")
-    told: SimpleQueue[str] = context.SimpleQueue()
-    started = (told, max(1, (os.cpu_count() or 1) // len(shares)))
-    with ProcessPoolExecutor(len(shares), context, _begin, started) as pool:
+    parent = _Parent(context.SimpleQueue(), context.Event())
+    with ProcessPoolExecutor(len(shares), context, _begin, (parent,)) as pool:
         waiting = {pool.submit(_do, work, share) for share in shares}
         try:
             while waiting:
                 done, waiting = wait(waiting, _POLL_SECONDS)
-                while not told.empty():
-                    on_done(told.get())
+                parent.pass_on(on_done)
                 for future in done:
                     future.result()
         except BrokenProcessPool as error:
@@ -104,11 +131,36 @@ def run_shares(work: Work, shares: Sequence[Share], on_done: OnDone) -> None:
                 "A process was killed, perhaps for want of memory; what is done is kept. Call "
                 "again with fewer processes."
             ) from error
+        finally:
+            _let_end(waiting, parent)
+
+
+@contextmanager
+def same_threads() -> Iterator[None]:
+    """Let torch use one thread, or OMP_NUM_THREADS if it is set, however work is shared.
+
+    The last digits of what a network answers depend on their number.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def new_records(folder: Path, share: Share) -> Records:
     """Name a file of results that no other process has."""
     return Records(folder / f"{share.index + 1}-of-{share.count}.{token_hex(4)}.jsonl")
+
+
+def most_processes(folder: Path) -> int:
+    """Count the processes of the call that had most, by the files of `new_records`; 0 if none."""
+    names = (path.name.partition(".")[0] for path in folder.glob("*-of-*.jsonl"))
+    return max((int(name.rpartition("-")[2]) for name in names), default=0)
 
 
 def found(folder: Path) -> dict[Key, ObjectResult]:
@@ -145,13 +197,20 @@ def _device(name: str, place: int) -> str:
     return f"cuda:{place % torch.cuda.device_count()}"
 
 
-def _begin(told: "SimpleQueue[str]", threads: int) -> None:
-    """Prepare a process: what it tells, and its part of the processor, which torch reads later."""
-    global _tell
-    _tell = told
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+def _begin(parent: _Parent) -> None:
+    """Prepare a process."""
+    global _parent
+    _parent = parent
 
 
 def _do(work: Work, share: Share) -> None:
-    assert _tell is not None, "the process was prepared"
-    work(share, _tell.put)
+    assert _parent is not None, "the process was prepared"
+    work(share, _parent.tell)
+
+
+def _let_end(waiting: "set[Future[None]]", parent: _Parent) -> None:
+    """Have processes stop, and hear them out: one that is not heard would wait for ever."""
+    parent.stop.set()
+    while waiting:
+        _, waiting = wait(waiting, _POLL_SECONDS)
+        parent.pass_on(lambda case: None)

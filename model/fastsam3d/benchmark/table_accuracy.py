@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..results import PUBLISHED
 from ..stats import BETTER_BELOW
-from ..summary import Estimate, MethodSummary, Summary
+from ..summary import Estimate, MethodSummary, Versus
 from . import paper_figures as paper
 from .grids import DASH, SIGNS, Cell, Grid, Mark, clicks, figure, missing, texts
 from .scored import Scored, system_of
@@ -25,19 +25,19 @@ Marks = Mapping[tuple[str, int], Mark]
 
 
 def accuracy_grids(scored: Sequence[Scored]) -> Iterator[Grid]:
-    """Show Table 2 of each dataset and protocol; the paper's alone if nothing was measured."""
-    if not scored:
-        yield from map(_unmeasured, paper.DATASETS)
+    """Show Table 2 of each dataset and protocol, and the paper's where there is none beside it."""
     for one in scored:
         name = f"table2-{one.name}"
         for score in _SCORES:
             yield _table2(one, score, f"{name}-{score.replace('_', '-')}")
         yield effort(one, f"{name}-effort")
         yield organs(one, f"{name}-organs")
+    compared = {one.paper_name for one in scored}
+    yield from (_unmeasured(name) for name in paper.DATASETS if name not in compared)
 
 
 def _table2(scored: Scored, score: str, name: str) -> Grid:
-    shown, marks = scored.summary.shown, _marks(scored.summary) if score == "dice" else {}
+    shown, marks = scored.summary.shown, _marks(_tests(scored, score))
     printed = {} if score == "surface_dice" else scored.printed
     rows: dict[str, list[tuple[Cell, ...]]] = {key: [] for key in SYSTEMS}
     for method, summary in scored.methods.items():
@@ -75,10 +75,15 @@ def _paper_row(title: str, dice: paper.Dice, shown: Sequence[int]) -> tuple[Cell
     return (*texts(title, PAPER), *(figure(printed.get(n), 3) for n in shown), DASH)
 
 
-def _marks(summary: Summary) -> Marks:
+def _tests(scored: Scored, score: str) -> Sequence[Versus]:
+    tests = {"dice": lambda: scored.summary.versus, "best_dice": lambda: scored.best_versus}
+    return tests[score]() if score in tests else ()
+
+
+def _marks(tests: Sequence[Versus]) -> Marks:
     """Tell which methods are better or worse than the reference."""
     signs: dict[tuple[str, int], Mark] = {}
-    for versus in summary.versus:
+    for versus in tests:
         found = versus.comparison
         if found.p < BETTER_BELOW and found.difference:
             signs[versus.other, versus.clicks] = "worse" if found.difference > 0 else "better"
@@ -90,7 +95,10 @@ def _how_measured(scored: Scored, marks: Marks) -> Iterator[str]:
     most = max(summary.methods, key=lambda method: method.objects)
     flat = scored.protocol == PUBLISHED
     if not scored.finished:
-        yield "Unfinished: methods may have different objects; the same command goes on."
+        yield (
+            "Unfinished: methods may have different objects, as the last column counts; the same "
+            "command goes on."
+        )
     yield (
         f"{most.objects} objects of {most.patients} patients; clicks {summary.strategy}, seed "
         f"{summary.seed}. Means over objects{'' if flat else ', then patients, then folders'}; in "
@@ -100,7 +108,9 @@ def _how_measured(scored: Scored, marks: Marks) -> Iterator[str]:
     if flat:
         yield (
             "By the published protocol the patch is centred on the true object and Dice is of the "
-            "patch alone: not what a user gets."
+            "patch alone: not what a user gets. Published 3D networks get the newest click alone, "
+            "with their previous answer; our own networks, classical tools and networks for "
+            "slices get all clicks so far."
         )
     if marks:
         yield (
@@ -110,7 +120,10 @@ def _how_measured(scored: Scored, marks: Marks) -> Iterator[str]:
 
 
 def _unmeasured(dataset: str) -> Grid:
-    why = missing(f"`fastsam3d benchmark accuracy` measures it, on a manifest of {dataset}")
+    why = missing(
+        f"`fastsam3d benchmark accuracy --protocol published` measures it, on a manifest of "
+        f"{dataset}"
+    )
     rows: list[tuple[Cell, ...]] = []
     for key, system in SYSTEMS.items():
         rows.append((*texts(system.title, OURS), *(why,) * len(paper.CLICKS)))

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from . import paper_figures as paper
 from .efficiency import PARTS, SLICES, Efficiency
 from .grids import DASH, Cell, Grid, figure, missing, significant, texts
+from .measurement import FEWEST_RUNS
 from .paper_figures import TIMES
 from .systems import SYSTEMS, System
 
@@ -78,15 +79,20 @@ def _ratio(measured: Measured, system: str, base: str) -> float | None:
 
 def _why_missing(measured: Measured, system: str, part: str) -> str:
     """Say why there is no measurement; empty if there is one."""
-    found = measured.get((system, part))
+    found = _found(measured, system, part)
     return _NONE_YET if found is None else found.skipped
+
+
+def _found(measured: Measured, system: str, part: str) -> Efficiency | None:
+    """Find a measurement; where a variant has none, it is as its system."""
+    return measured.get((system, part)) or measured.get((system.partition(" ")[0], part))
 
 
 def _table3(measured: Measured, name: str, where: str) -> Grid:
     rows: list[tuple[Cell, ...]] = []
     for system in SYSTEMS.values():
-        rows.append(_own_row(measured, system))
-        rows += [_variant_row(measured, name, system) for name in _variants(measured, system)]
+        rows.append(_own_row(measured, system, system.key))
+        rows += [_own_row(measured, system, name) for name in _variants(measured, system)]
         if printed := paper.EFFICIENCY.get(system.key):
             rows.append(_paper_row(system, printed))
     return Grid(
@@ -106,33 +112,34 @@ def _how_measured(records: Collection[Efficiency]) -> Iterator[str]:
     scaled = sorted({r.scaled_from for r in records if r.scaled_from is not None})
     if scaled:
         counts = " or ".join(map(str, scaled))
-        yield f"2D systems were timed on {counts} of the slices, and their times scaled."
+        yield (
+            f"2D systems were timed on {counts} of the slices, and their times scaled; "
+            f"`--slices {SLICES}` times all."
+        )
     for kind in dict.fromkeys(record.peak_kind for record in records if record.peak_kind):
         yield f"Memory here: {kind}."
     for machine in dict.fromkeys(record.machine for record in records if record.machine):
         yield f"Measured on: {machine}."
 
 
-def _own_row(measured: Measured, system: System) -> tuple[Cell, ...]:
-    costs = [cell for part in PARTS for cell in _part(measured, system.key, part)]
-    ratios = [_acceleration(measured, system.key, BASE_2D), DASH]
+def _own_row(measured: Measured, system: System, name: str) -> tuple[Cell, ...]:
+    """Show a system, or the part of a variant that differs from the system's."""
+    varied = name != system.key
+    costs = [
+        cell
+        for part in PARTS
+        for cell in (
+            (DASH,) * 3 if varied and (name, part) not in measured else _part(measured, name, part)
+        )
+    ]
+    ratios = [_acceleration(measured, name, BASE_2D), DASH]
     if system.dimensions == 3:
-        ratios[1] = _acceleration(measured, system.key, BASE_3D)
-    return (*texts(system.title, OURS, _resolution(system)), *costs, *ratios)
+        ratios[1] = _acceleration(measured, name, BASE_3D)
+    return (*texts(title_of(name), OURS, _resolution(system)), *costs, *ratios)
 
 
 def _variants(measured: Measured, system: System) -> list[str]:
     return list(dict.fromkeys(name for name, _ in measured if name.startswith(f"{system.key} ")))
-
-
-def _variant_row(measured: Measured, name: str, system: System) -> tuple[Cell, ...]:
-    """Show the parts that differ from the system's."""
-    costs = [
-        cell
-        for part in PARTS
-        for cell in (_part(measured, name, part) if (name, part) in measured else (DASH,) * 3)
-    ]
-    return (*texts(title_of(name), OURS, _resolution(system)), *costs, DASH, DASH)
 
 
 def _part(measured: Measured, system: str, part: str) -> tuple[Cell, ...]:
@@ -186,7 +193,10 @@ def _details(records: Sequence[Efficiency]) -> Grid:
         "Runs", "Per slice, ms", "GFLOPs as in the paper", f"GFLOPs, 2 {TIMES} MAC", "Peak, MB",
         "Parameters, M", "Slices timed",
     )  # fmt: skip
-    return Grid("table3-details", "Table 3: every measurement", head, tuple(map(_detail, records)))
+    rows, title = tuple(map(_detail, records)), "Table 3: every measurement"
+    note = f"Percentiles need {FEWEST_RUNS} runs."
+    few = any(record.runs < FEWEST_RUNS for record in records if not record.skipped)
+    return Grid("table3-details", title, head, rows, (note,) if few else ())
 
 
 def _detail(record: Efficiency) -> tuple[Cell, ...]:
@@ -194,9 +204,10 @@ def _detail(record: Efficiency) -> tuple[Cell, ...]:
     times: tuple[Cell, ...] = (missing(record.skipped),) * 5
     peak = missing(record.skipped)
     if not record.skipped:
-        spread = (record.ms_median, record.ms_low, record.ms_high)
+        few = record.runs < FEWEST_RUNS
+        spread = (None, None) if few else (record.ms_low, record.ms_high)
         times = (
-            *map(significant, spread),
+            *map(significant, (record.ms_median, *spread)),
             figure(record.runs, 0),
             significant(record.per_slice_ms),
         )
@@ -209,7 +220,8 @@ def _detail(record: Efficiency) -> tuple[Cell, ...]:
 def _whole_ms(measured: Measured, system: str) -> float | None:
     if any(_why_missing(measured, system, part) for part in PARTS):
         return None
-    return sum(measured[system, part].ms_median or 0.0 for part in PARTS)
+    found = [_found(measured, system, part) for part in PARTS]
+    return sum(one.ms_median or 0.0 for one in found if one)
 
 
 def _resolution(system: System) -> str:

@@ -33,15 +33,15 @@ def watched(request: Request, limit_s: float) -> Outcome:
     with process:
         try:
             out, err = process.communicate(timeout=limit_s)
-            why = _why(process.returncode, err)
+            why, given_up_s = _why(process.returncode, err), None
         except subprocess.TimeoutExpired:
             process.kill()
             out, _ = process.communicate()
-            why = f"took longer than {limit_s:g} s"
+            why, given_up_s = f"took longer than {limit_s:g} s", limit_s
         finally:
             process.kill()
     outcome = read_answers(out.splitlines())
-    return outcome if outcome.timed else replace(outcome, skipped=why)
+    return outcome if outcome.timed else replace(outcome, skipped=why, given_up_s=given_up_s)
 
 
 def _why(code: int, err: str) -> str:
