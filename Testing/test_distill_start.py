@@ -5,10 +5,21 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from distilling import PUBLISHED_TEACHER, STUDENT, TEACHER, small_presets, state_of, teacher
+from distilling import (
+    PUBLISHED_TEACHER,
+    STUDENT,
+    TEACHER,
+    make_desk,
+    network,
+    small_presets,
+    state_of,
+    teacher,
+)
 from fastsam3d.config import PRESETS
-from fastsam3d.distill import Distillation, announced, new_student
+from fastsam3d.distill import Distillation, announced, new_student, run
 from fastsam3d.errors import InputError
+from fastsam3d.logits import LogitConfig
+from fastsam3d.packing import load_weights, save_weights
 from fastsam3d.recipes import OURS, PAPER, Setting, adapted
 
 
@@ -76,3 +87,45 @@ def test_what_will_be_done_is_said_before_it_is(recipe, setting, told):
     asked = adapted(recipe, Setting(device="cpu", **setting))
     names = ("fastsam3d-teacher", "fastsam3d-default")
     assert told in announced(Distillation(Path("scans"), Path("out"), *names, asked, examples=2))
+
+
+@pytest.fixture
+def learnt(tmp_path):
+    """Weights of a student."""
+    path = tmp_path / "learnt.safetensors"
+    save_weights(path, network(STUDENT, seed=9).state_dict())
+    return path
+
+
+def test_student_may_go_on_from_weights_of_its_own(learnt):
+    student = new_student("fastsam3d-default", teacher(TEACHER), OURS, learnt)
+    assert_close(state_of(student), load_weights(learnt), rtol=0, atol=0)
+
+
+def test_student_goes_on_from_no_other_networks_weights(tmp_path):
+    path = tmp_path / "teacher.safetensors"
+    save_weights(path, network(TEACHER).state_dict())
+    with pytest.raises(InputError, match="do not fit the network: unknown"):
+        new_student("fastsam3d-default", teacher(TEACHER), OURS, path)
+
+
+def test_report_says_from_which_weights_a_student_went_on(learnt, tmp_path):
+    desk, setting = make_desk(tmp_path), Setting(steps=1, batch=1, device="cpu")
+    recipe = replace(adapted(OURS, setting), question=LogitConfig(objects=1, clicks=(1,)))
+    guide = str(desk / "teacher.safetensors")
+    asked = Distillation(
+        desk / "manifest.csv",
+        tmp_path / "out",
+        guide,
+        "fastsam3d-default",
+        replace(recipe, features="none"),
+        examples=2,
+        workers=0,
+        held_out=0,
+        start_from=learnt,
+    )
+    run(asked)
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "The student goes on from learnt.safetensors." in text
+    with pytest.raises(InputError, match="another distillation, with another start_from;"):
+        run(replace(asked, start_from=None))

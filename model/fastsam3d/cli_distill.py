@@ -82,6 +82,12 @@ def distill(
     int8: Int8 = False,
     held_out: Annotated[int, typer.Option(min=0, help=_HELD_OUT)] = 24,
     limit_seconds: Annotated[float | None, typer.Option(help=_LIMIT)] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="WEIGHTS", help="Weights that the student goes on from, not its teacher's."
+        ),
+    ] = None,
 ) -> None:
     """Teach a small network what a large one knows; called again, it goes on.
 
@@ -99,7 +105,7 @@ def distill(
         distill.run(
             distill.Distillation(
                 source, output, teacher, student, adapted(recipe_of(recipe), setting), examples,
-                split, workers, cache, int8, held_out, limit_seconds,
+                split, workers, cache, int8, held_out, limit_seconds, start_from,
             )
         )  # fmt: skip
 

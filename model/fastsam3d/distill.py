@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from .bars import bar, described
@@ -10,6 +11,7 @@ from .config import PRESETS, ModelConfig
 from .console import aside, said
 from .curve import Record
 from .devices import is_first, processes
+from .document import called
 from .errors import InputError
 from .featurecache import Examples, FeatureCache, WithFeatures
 from .folders import make_folder
@@ -21,7 +23,7 @@ from .lock import locked
 from .logits import LogitTask
 from .loop import run as learn
 from .loop_config import LoopConfig
-from .model import FastSAM3D
+from .model import FastSAM3D, load_model
 from .packing import save_weights
 from .progressive import FeatureTask, check_pair
 from .recipes import Recipe, fitted
@@ -53,6 +55,7 @@ class Distillation:
     int8: store the weights in a quarter of float32's size instead of half.
     held_out: examples that are kept apart and measured with at the end; 0 learns from all.
     limit_seconds: how long this call may learn; None takes as long as it takes.
+    start_from: weights that the student goes on from, instead of its teacher's.
     """
 
     source: Path
@@ -67,6 +70,7 @@ class Distillation:
     int8: bool = False
     held_out: int = 24
     limit_seconds: float | None = None
+    start_from: Path | None = None
 
 
 def run(plan: Distillation) -> Path:
@@ -82,7 +86,7 @@ def run(plan: Distillation) -> Path:
     _check(plan)
     limit = Limit(plan.limit_seconds)
     teacher = load_teacher(plan.teacher)
-    student = new_student(plan.student, teacher, plan.recipe)
+    student = new_student(plan.student, teacher, plan.recipe, plan.start_from)
     make_folder(plan.folder)
     with locked(plan.folder) if is_first() else nullcontext():
         return _run(plan, teacher, student, limit)
@@ -90,9 +94,10 @@ def run(plan: Distillation) -> Path:
 
 def _run(plan: Distillation, teacher: Teacher, student: FastSAM3D, limit: Limit) -> Path:
     claim(plan.folder / PLAN, _described(plan, teacher), "distillation")
+    beginning = _beginning(plan, teacher, student)
     if is_first():
         aside.print(announced(plan), soft_wrap=True)
-        aside.print(inheritance(student, teacher.network, plan.recipe.inherited), soft_wrap=True)
+        aside.print(beginning, soft_wrap=True)
     examples = gather(_wanted(plan, teacher, student))
     distill(
         student, teacher, examples.learnt, plan.folder, plan.recipe, cache=plan.cache, limit=limit
@@ -113,6 +118,7 @@ def _run(plan: Distillation, teacher: Teacher, student: FastSAM3D, limit: Limit)
                 student,
                 plan.recipe,
                 examples,
+                beginning,
             ),
         )
         said.print(
@@ -163,16 +169,22 @@ def distill(
     _stage("logits", answers, examples, folder, recipe.logits.of_stage(2), student, limit)
 
 
-def new_student(preset: str, teacher: Teacher, recipe: Recipe) -> FastSAM3D:
-    """Make a student as a recipe starts it.
+def new_student(
+    preset: str, teacher: Teacher, recipe: Recipe, start_from: Path | None = None
+) -> FastSAM3D:
+    """Make a student as a recipe starts it, or from a file of its weights.
 
     Raises:
-        InputError: it cannot follow the teacher.
+        InputError: it cannot follow the teacher, or the file does not fit it.
     """
     student = fresh(PRESETS[preset], recipe.logits.seed)
     if recipe.features != "none":
         check_pair(student, teacher)
-    seed_from(student, teacher.network, recipe.inherited)
+    if start_from is None:
+        seed_from(student, teacher.network, recipe.inherited)
+    else:
+        learnt = load_model(preset, checkpoint=start_from, device="cpu")
+        student.load_state_dict(learnt.state_dict())
     return student
 
 
@@ -190,6 +202,12 @@ def announced(plan: Distillation) -> str:
         f"{plan.student} learns from {plan.teacher}: {lengths}; batches of {config.batch} patches"
         f"{each}, up to {plan.examples} examples, on {where}."
     )
+
+
+def _beginning(plan: Distillation, teacher: Teacher, student: FastSAM3D) -> str:
+    if plan.start_from is None:
+        return inheritance(student, teacher.network, plan.recipe.inherited)
+    return f"The student goes on from {called(str(plan.start_from))}."
 
 
 def _length(config: LoopConfig) -> str:
@@ -278,4 +296,5 @@ def _described(plan: Distillation, teacher: Teacher) -> dict[str, object]:
         "split": plan.split,
         "cache": plan.cache,
         "held_out": plan.held_out,
+        "start_from": plan.start_from and sha256(plan.start_from.read_bytes()).hexdigest(),
     }

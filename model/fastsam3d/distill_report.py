@@ -10,7 +10,6 @@ from .curve import read_log, write_curve
 from .distill_results import SHIPPED, Distilled, compared, measure, table
 from .document import Block, Heading, Picture, Table, Text, called, write_both
 from .gather import Gathered
-from .growth import inheritance
 from .inputs import pick_device
 from .loop_config import LoopConfig
 from .recipes import fitted
@@ -70,13 +69,12 @@ def _recipe(done: Distilled) -> list[Block]:
     rows = [_stage(name, fitted(config, count)) for name, config in stages.items()]
     head = ["Stage", "Length", "Batch", "Optimiser", "Learning rate", "Schedule", "Average", "Seed"]
     variety = suited(question.variety, done.teacher.network, done.student)
-    inherited = inheritance(done.student, done.teacher.network, recipe.inherited)
     data = f"{count} examples of {called(done.source)}"
     return [
         Heading("Recipe"),
         Table(head, rows),
         Text(
-            f"Layers followed: {recipe.features}. {inherited} Objects of a patch: "
+            f"Layers followed: {recipe.features}. {done.beginning} Objects of a patch: "
             f"{question.objects}; clicks: one of {', '.join(map(str, question.clicks))}; weight of "
             f"the truth {question.truth:g}, of the teacher {question.teacher:g}. Half of the real "
             f"patches are cut turned by up to {math.degrees(LARGEST_TURN):.0f} degrees; as they "

@@ -32,6 +32,7 @@ class Distilled:
     """What is reported of.
 
     source, teacher_name, student_name: as the user named them.
+    beginning: what the student started from, in a sentence.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Distilled:
     student: FastSAM3D
     recipe: Recipe
     examples: Gathered
+    beginning: str
 
 
 class Measured(NamedTuple):
