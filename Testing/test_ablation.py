@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from distilling import TEACHER, drawn, network, small_presets
 from fastsam3d import ablation as module
+from fastsam3d import ablation_report as report
 from fastsam3d.ablation import Ablation, run
 from fastsam3d.cli_distill import distill_ablation
-from fastsam3d.curve import read_log
+from fastsam3d.curve import Record, open_log, read_log
 from fastsam3d.errors import InputError
 from fastsam3d.heldout import Kept
 from fastsam3d.limit import COME_AGAIN, OutOfTime
@@ -219,10 +220,32 @@ def test_tests_count_patients_where_they_are_known(students, about, tmp_path):
     kept = Kept([None] * 16, [("set", f"p{n % 3}") for n in range(16)])
     examples = module.Gathered([0] * 50, kept, "of 3 patients")
     text = module.write_report(tmp_path, students, about, examples).read_text(encoding="utf-8")
-    assert "No difference is shown between progressive and all layers at once: +0.100" in text
-    assert "(Wilcoxon over 3 patients, each the mean over seeds)" in text
+    assert (
+        "Mean difference between progressive and all layers at once: +0.100; no test is possible "
+        "with fewer than 6 patients (here 3)." in text
+    )
+    assert "| progressive against all layers at once | +0.100 | +0.100 | +0.100" in text
+    assert "Wilcoxon" not in text
     tests = json.loads((tmp_path / "ablation.json").read_text())["tests"]
     assert all(one["found"]["patients"] == 3 for one in tests)
+
+
+def test_kinds_that_learnt_alike_and_single_steps_can_be_told_apart_in_the_picture(
+    students, tmp_path, monkeypatch
+):
+    for one in students:
+        for stage, steps in (("feature", 1), ("logits", 1)):
+            (tmp_path / f"{one.arm}-{one.seed}").mkdir(exist_ok=True)
+            log = open_log(tmp_path / f"{one.arm}-{one.seed}" / f"{stage}.csv", 0)
+            log(Record(steps, 1.0, {"loss": 1.0, "iou": 0.5}, 1e-3))
+    kept = []
+    monkeypatch.setattr(report, "write_figure", lambda path, figure: kept.append(figure))
+    report.draw(tmp_path / "ablation.png", students, tmp_path)
+    left, right = kept[0].axes
+    assert [line.get_linestyle() for line in left.lines] == ["-", "--", ":"]
+    assert [line.get_linestyle() for line in right.lines] == ["-", "-", "--", "--", ":", ":"]
+    assert {line.get_marker() for line in right.lines} == {"o"}
+    assert all(float(tick).is_integer() for tick in right.get_xticks())
 
 
 def test_report_of_an_unfinished_ablation_says_so(students, about, tmp_path):

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from fastsam3d import bars
+from fastsam3d import bars, pace
 from fastsam3d.bars import bar, described
 from fastsam3d.curve import Record
 
@@ -37,7 +37,8 @@ def test_processes_but_the_first_show_no_bar(terminal, monkeypatch):
 @pytest.fixture
 def log(monkeypatch):
     console = Console(file=io.StringIO(), width=40)
-    monkeypatch.setattr(bars, "aside", console)
+    for module in (bars, pace):
+        monkeypatch.setattr(module, "aside", console)
     return console.file
 
 
@@ -52,7 +53,7 @@ def test_a_file_gets_a_line_at_each_tenth(log):
 
 def test_a_file_gets_a_line_after_a_minute_though_no_tenth_is_done(log, monkeypatch):
     clock = iter((0.0, 1.0, 59.0, 61.0, 62.0, 122.0))
-    monkeypatch.setattr(bars, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(pace, "monotonic", lambda: next(clock))
     with bar("training", 1.0) as show:
         for step in range(5):
             show(0.01, f"step {step}")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastsam3d.claim import claim
+from fastsam3d.claim import check_holder, claim
 from fastsam3d.errors import InputError
 
 
@@ -64,3 +64,26 @@ def test_none_is_as_if_it_were_not_there(note):
 def test_damaged_note_is_told(note, text):
     note.write_text(text)
     assert refusal(note, {"clicks": 1}) == "a damaged asked.json; choose another folder."
+
+
+@pytest.mark.parametrize(
+    ("trace", "command"),
+    [
+        ("training.json", "train"),
+        ("training.ckpt", "train"),
+        ("distillation.json", "distill"),
+        ("ablation-plan.json", "distill-ablation"),
+    ],
+)
+def test_folder_in_which_another_command_learnt_is_refused(trace, command, tmp_path):
+    mine = tmp_path / ("training.json" if command != "train" else "distillation.json")
+    (tmp_path / trace).touch()
+    with pytest.raises(InputError, match=rf" by `fastsam3d {command}`; choose another folder\.$"):
+        check_holder(mine)
+    mine.touch()
+    check_holder(mine)
+
+
+def test_folder_of_the_same_command_is_no_other(tmp_path):
+    (tmp_path / "training.ckpt").touch()
+    check_holder(tmp_path / "training.json")

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.image import imread
 from numpy.testing import assert_allclose
 
-from fastsam3d.curve import Record, grouped, open_log, read_log, smoothed, write_curve
+from fastsam3d.curve import Record, curves, grouped, open_log, read_log, smoothed, write_curve
 from fastsam3d.errors import InputError
 
 
@@ -84,6 +84,17 @@ def test_picture_has_a_panel_for_each_group_of_values(log, tmp_path):
 def test_picture_of_no_step_has_an_empty_panel(tmp_path):
     write_curve(tmp_path / "none.csv", tmp_path / "empty.png")
     assert panels(tmp_path / "empty.png") == 1
+
+
+def test_steps_are_marked_in_whole_numbers_and_a_single_one_is_seen():
+    for count in (1, 2, 3, 400):
+        figure = curves([record(step, k=1.0) for step in range(1, count + 1)])
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            ticks = axes.get_xticks()
+            assert len(ticks)
+            assert all(float(tick).is_integer() for tick in ticks)
+            assert (axes.lines[-1].get_marker() == "o") == (count == 1)
 
 
 def test_smoothing_keeps_a_line_and_calms_noise():

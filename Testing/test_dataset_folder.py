@@ -1,5 +1,6 @@
 """A folder that was prepared into before: gone on in, or refused; no change is overwritten."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -66,9 +67,35 @@ def test_another_source_or_setting_in_the_same_folder_is_refused(source, out, tm
         "spacing_mm": Request(source, out, resampling=Resampling(2.0)),
         "interpolation": Request(source, out, resampling=Resampling(1.5, "bspline")),
     }[change]
-    with pytest.raises(InputError, match=rf"was prepared otherwise \({change} "):
+    with pytest.raises(InputError, match=rf"otherwise; .* It has {change} .*for: {change} "):
         prepare(request)
     assert (out / "manifest.csv").read_text() == table
+
+
+def test_other_splits_are_told_by_the_names_of_their_files(source, out, tmp_path):
+    files = [tmp_path / name for name in ("ours.json", "theirs.json")]
+    for path, left in zip(files, ("case_001", "case_002"), strict=True):
+        path.write_text(f'{{"train": ["case_000"], "val": ["{left}"]}}')
+    prepare(Request(source, out, splits=files[0], workers=0))
+    told = r"has splits ours\.json \(SHA256 .{8}\.{3}\); asked for: splits "
+    with pytest.raises(InputError, match=told + r"theirs\.json \(SHA256 .{8}\.{3}\)\."):
+        prepare(Request(source, out, splits=files[1], workers=0))
+    with pytest.raises(InputError, match=told + r"none\."):
+        prepare(Request(source, out, workers=0))
+    moved = files[0].rename(tmp_path / "moved.json")
+    prepare(Request(source, out, splits=moved, workers=0))
+
+
+def test_a_folder_that_noted_only_the_hash_of_its_splits_is_gone_on_in(source, out, tmp_path):
+    splits = tmp_path / "splits.json"
+    splits.write_text('{"train": ["case_000"], "val": ["case_001"]}')
+    prepare(Request(source, out, splits=splits, workers=0))
+    place = out / ".prepared" / "settings.json"
+    settings = json.loads(place.read_text())
+    place.write_text(json.dumps(settings | {"splits": settings["splits"]["sha256"]}))
+    prepare(Request(source, out, splits=splits, workers=0))
+    with pytest.raises(InputError, match=r"has splits a file \(SHA256 .{8}\.{3}\); asked"):
+        prepare(Request(source, out, workers=0))
 
 
 @pytest.mark.parametrize("name", ["manifest.csv", "report.md"])

@@ -1,6 +1,7 @@
 """What lies in a dataset's folder, told without reading a voxel."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -37,6 +38,30 @@ def test_the_folder_above_a_dataset_is_told_where_the_dataset_is(tmp_path):
     source = trees.amos(tmp_path / "amos22")
     with pytest.raises(InputError, match=f"did you mean {source}"):
         read_dataset(tmp_path)
+
+
+def test_the_folder_above_several_datasets_is_told_each_of_them(tmp_path):
+    named = [f"{trees.LAYOUTS[name](tmp_path / name)} ({name})" for name in ("amos22", "nnunet")]
+    with pytest.raises(InputError, match=re.escape(f"one of these: {', '.join(named)}?")):
+        read_dataset(tmp_path)
+
+
+def test_none_of_several_datasets_is_taken_in_silence(tmp_path):
+    data = trees.brats(tmp_path / "sets") / "TrainingData"
+    amos = trees.amos(data.parent / "amos22")
+    inner = f"{data} (brats21), {data.parent / 'ValidationData'} (brats21), {amos} (amos22)"
+    with pytest.raises(InputError, match=re.escape(f"several datasets: {inner}; give the folder")):
+        read_dataset(data.parent)
+    assert read_dataset(data.parent, "brats21").layout == "brats21"
+    assert read_dataset(data).layout == "brats21"
+
+
+def test_a_folder_of_two_layouts_is_taken_by_the_one_that_is_named(tmp_path):
+    source = trees.totalsegmentator(trees.nnunet(tmp_path / "set"))
+    both = f"several datasets: {source} (totalsegmentator), {source} (nnunet); give"
+    with pytest.raises(InputError, match=re.escape(both)):
+        read_dataset(source)
+    assert read_dataset(source, "nnunet").layout == "nnunet"
 
 
 def test_a_layout_that_is_not_the_folders_is_refused(tmp_path):

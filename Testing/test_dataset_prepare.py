@@ -112,8 +112,8 @@ def test_the_report_says_what_was_taken_and_what_was_not(tmp_path, out):
     report = prepare(Request(source, out, workers=0)).report.read_text(encoding="utf-8")
     assert "| CT | 1 | 1 | 0 |" in report
     assert "| Patients | 1 | 1 | 0 |" in report
-    assert "- no label in labelsTs: amos_0020." in report
-    assert "is cut short" in report
+    assert "- amos_0020: no label in labelsTs." in report
+    assert "- amos_0507: amos_0507.nii.gz is cut short" in report
 
 
 def test_called_again_nothing_is_made_again(source, out):
@@ -217,6 +217,37 @@ def test_the_command_says_where_the_manifest_is_and_what_was_left_out(source, ou
     said = capsys.readouterr().out
     assert f"{out / 'manifest.csv'}: 3 images (nnunet)." in said
     assert f"1 left out, and why: {out / 'report.md'}" in said
+
+
+def test_nothing_left_out_and_one_image_are_said_so(tmp_path, out, capsys):
+    command(trees.nnunet(tmp_path / "set", cases=1, tests=0), out, workers=0)
+    manifest = out / "manifest.csv"
+    assert capsys.readouterr().out == f"{manifest}: 1 image (nnunet).\nNothing was left out.\n"
+
+
+def test_reasons_that_differ_in_the_case_alone_are_told_once_with_the_cases_first(source, out):
+    for case in ("case_000", "case_001"):
+        trees.damage(source / "labelsTr" / f"{case}.nii.gz")
+    report = prepare(Request(source, out, workers=0)).report.read_text(encoding="utf-8")
+    assert "- case_000, case_001: ….nii.gz is cut short" in report
+
+
+def test_without_a_terminal_the_command_says_in_lines_how_far_it_is(source, out, capsys):
+    command(source, out, workers=0)
+    assert capsys.readouterr().err.splitlines() == [
+        "prepare: 33%, 1 of 3, case_000",
+        "prepare: 67%, 2 of 3, case_001",
+        "prepare: 100%, 3 of 3, case_002",
+    ]
+
+
+def test_splits_of_unknown_cases_are_said_at_once_and_in_the_report(source, out, tmp_path, capsys):
+    splits = tmp_path / "splits.json"
+    splits.write_text('{"train": ["case_000", "case_77"], "val": ["case_001"]}')
+    command(source, out, splits=splits, workers=0)
+    told = "splits.json names what is not there: case_77."
+    assert capsys.readouterr().err.splitlines()[0] == told
+    assert told in (out / "report.md").read_text(encoding="utf-8")
 
 
 FULL_DISK = """

@@ -72,7 +72,7 @@ def test_what_the_file_does_not_name_is_left_out_not_trained_on(dataset, file):
 
 def test_what_the_file_names_and_is_not_there_is_told(dataset, file):
     found = apply_splits(dataset, file("splits.json", LISTS | {"test": ["case_003", "case_9"]}))
-    assert found.notes == ("splits.json names what is not there: case_9.",)
+    assert found.warnings == ("splits.json names what is not there: case_9.",)
 
 
 def test_images_of_one_patient_in_two_splits_are_refused(dataset, file):
@@ -170,5 +170,5 @@ def test_a_file_that_says_no_splits_is_refused_in_a_sentence(dataset, file, name
 
 
 def test_a_file_that_is_not_there_is_told(dataset, tmp_path):
-    with pytest.raises(InputError, match="Cannot read"):
+    with pytest.raises(InputError, match=r"There is no file .*splits\.csv; give a CSV or JSON"):
         apply_splits(dataset, tmp_path / "splits.csv")

@@ -33,12 +33,30 @@ def test_verifying_names_each_file_that_is_not_as_it_was_written(source, out):
     assert missing.startswith(f"{label.relative_to(out)} is missing")
 
 
+def test_a_file_that_has_changed_is_made_again_as_verifying_says(source, out, capsys):
+    prepare(Request(source, out, workers=0))
+    image, *_ = sorted(out.glob("*/*.nii.gz"))
+    whole = image.read_bytes()
+    image.write_bytes(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
+    (fault,) = verify(out)
+    assert fault.endswith("has changed; run the command without --verify to make it again.")
+    command(source, out, workers=0)
+    path = image.relative_to(out)
+    assert f"1 file made again, missing or changed before: {path}.\n" in capsys.readouterr().out
+    assert image.read_bytes() == whole
+    assert verify(out) == []
+    command(source, out, workers=0)
+    assert "made again" not in capsys.readouterr().out
+
+
 def test_a_damaged_record_is_a_fault(source, out):
     prepare(Request(source, out, workers=0))
     first, *_ = sorted(records(out))
     first.write_text("{")
     (fault,) = verify(out)
-    assert fault.startswith(f"{first.relative_to(out)} is damaged; run the command again")
+    assert fault.startswith(
+        f"{first.relative_to(out)} is damaged; run the command without --verify"
+    )
     prepare(Request(source, out, workers=0))
     assert verify(out) == []
 
@@ -49,9 +67,8 @@ def test_a_changed_image_whose_record_is_damaged_is_a_fault(source, out, record)
     sorted(records(out))[0].write_text(record)
     image, *_ = sorted(out.glob("*/*.nii.gz"))
     image.write_bytes(b"x" * image.stat().st_size)
-    assert f"{image.relative_to(out)} has changed; delete it and run the command again." in verify(
-        out
-    )
+    told = "has changed; run the command without --verify to make it again."
+    assert f"{image.relative_to(out)} {told}" in verify(out)
 
 
 def test_a_changed_image_whose_record_was_deleted_is_a_fault(source, out):
@@ -68,9 +85,11 @@ def test_a_changed_image_whose_record_was_deleted_is_a_fault(source, out):
 def test_a_table_that_is_missing_or_changed_is_a_fault(source, out, name):
     prepare(Request(source, out, workers=0))
     (out / name).write_text((out / name).read_text() + "mine\n")
-    assert f"{name} has changed; move it elsewhere and run the command again." in verify(out)
+    assert f"{name} has changed; move it elsewhere and run the command without --verify." in verify(
+        out
+    )
     (out / name).unlink()
-    assert verify(out) == [f"{name} is missing; run the command again to make it."]
+    assert verify(out) == [f"{name} is missing; run the command without --verify to make it."]
 
 
 def test_a_hash_in_the_manifest_that_is_not_the_record_s_is_a_fault(source, out):

@@ -19,7 +19,8 @@ from fastsam3d import gather
 from fastsam3d.cli import main
 from fastsam3d.config import PRESETS
 from fastsam3d.curve import curves, read_log
-from fastsam3d.distill import CACHE, PLAN, Distillation, new_student, run
+from fastsam3d.distill import CACHE, PLAN, new_student, run
+from fastsam3d.distillation import Distillation
 from fastsam3d.errors import InputError
 from fastsam3d.gather import DATA
 from fastsam3d.limit import OutOfTime

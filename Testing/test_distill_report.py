@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from distilling import STUDENT, TEACHER, drawn, network, small_presets, teacher
@@ -128,8 +129,22 @@ def test_shipped_weights_are_compared_with_a_student_of_their_kind_alone(default
 
 def test_p_is_over_patients_where_they_are_known_and_says_so_where_not(found, folder):
     text = (folder / "report.md").read_text(encoding="utf-8")
-    assert "(Wilcoxon, over 2 patients)" in text
-    assert "over 2 examples, whose patients are not known" in results.compared(found, [None] * 2)
+    assert (
+        "Difference after 10 clicks: no test is possible with fewer than 6 patients (here 2)."
+        in text
+    )
+    many = found._replace(teacher=np.zeros((6, 10)), student=np.ones((6, 10)))
+    patients = Kept([None] * 6, [("set", f"p{n}") for n in range(6)])
+    assert "p = 0.031 (Wilcoxon, over 6 patients)." in results.compared(many, patients)
+    unknown = "over 6 examples, whose patients are not known"
+    assert unknown in results.compared(many, [None] * 6)
+
+
+def test_layers_that_are_as_many_follow_one_by_one(distilled):
+    same = replace(distilled, teacher=teacher(STUDENT))
+    assert module._followed(same) == (
+        "Teacher and student have as many layers: layer i follows layer i."
+    )
 
 
 def test_few_epochs_are_reported_with_the_average_that_they_learnt_with(distilled):
@@ -152,6 +167,25 @@ def test_report_without_examples_kept_apart_has_no_table_of_dice(distilled, tmp_
     assert "Dice" not in text
     assert "Kept apart: none, so nothing is measured." in text
     assert not (tmp_path / "masks.png").exists()
+
+
+def test_a_noisy_mask_is_tinted_without_outlines_and_colours_are_named(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **options: figures.append(figure))
+    example = drawn(1)[0]
+    found = play(ready(network(STUDENT), torch.device("cpu")), example, 0, clicks=5)
+    noise = np.random.default_rng(0).random(found.masks.shape) < 0.5
+    noisy = found._replace(masks=noise)
+    write_side_by_side(tmp_path / "masks.png", [Pair(example.image, noisy, found)])
+    figure = figures[0]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["truth", "teacher", "student", "click that includes", "click that excludes"]
+    shown = figure.axes[2]
+    tint = np.asarray(shown.images[1].get_array())
+    place = int(found.points[0, 0, 2] / 2)
+    np.testing.assert_array_equal(tint[..., 3] > 0, noise[0, :, :, place].T)
+    assert tint[..., 3].max() < 0.5
+    assert not shown.collections
 
 
 def test_masks_that_differ_look_different(tmp_path):

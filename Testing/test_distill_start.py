@@ -16,7 +16,8 @@ from distilling import (
     teacher,
 )
 from fastsam3d.config import PRESETS
-from fastsam3d.distill import Distillation, announced, new_student, run
+from fastsam3d.distill import new_student, run
+from fastsam3d.distillation import Distillation, announced
 from fastsam3d.errors import InputError
 from fastsam3d.logits import LogitConfig
 from fastsam3d.packing import load_weights, save_weights
@@ -77,16 +78,16 @@ def test_student_of_any_depth_learns_masks_alone(monkeypatch):
         (
             OURS,
             {"steps": 1, "batch": 4, "micro": 2},
-            "1 step for masks; batches of 4 patches, 2 at",
+            "1 step for masks; batches of 4 patches, 2 at once, up to 4 examples",
         ),
-        (OURS, {"nodes": 2, "devices": 4}, "up to 2 examples, on 8 x cpu."),
-        (OURS, {}, "up to 2 examples, on cpu."),
+        (OURS, {"nodes": 2, "devices": 4}, "up to 9 examples, on 8 x cpu."),
+        (OURS, {}, "up to 9 examples, on cpu."),
     ],
 )
 def test_what_will_be_done_is_said_before_it_is(recipe, setting, told):
     asked = adapted(recipe, Setting(device="cpu", **setting))
     names = ("fastsam3d-teacher", "fastsam3d-default")
-    assert told in announced(Distillation(Path("scans"), Path("out"), *names, asked, examples=2))
+    assert told in announced(Distillation(Path("scans"), Path("out"), *names, asked, examples=9))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from distilling import drawn
 from fastsam3d.errors import InputError
-from fastsam3d.gather import Part, Wanted, gather
+from fastsam3d.gather import Part, Wanted, check_folder, check_source, gather
 from fastsam3d.pool import NOTE, Pool
 from fastsam3d.supply import EXAMPLES
 from trees import nnunet
@@ -139,3 +139,20 @@ def test_too_few_examples_are_refused(wanted, tmp_path):
 def test_part_ends_where_it_ends():
     part = Part([10, 11, 12, 13], range(1, 3))
     assert list(part) == [11, 12]
+
+
+def test_source_that_is_not_there_is_told_with_all_that_one_may_be(tmp_path):
+    with pytest.raises(
+        InputError, match=r"There is no .*gone; give a manifest, a dataset's folder"
+    ):
+        check_source(tmp_path / "gone")
+    check_source(tmp_path)
+
+
+def test_examples_that_nothing_notes_are_not_learnt_from(pool):
+    pool.folder.rename(pool.folder.with_name(EXAMPLES))
+    note = pool.folder.with_name("distillation.json")
+    with pytest.raises(InputError, match="holds examples that another command prepared; choose"):
+        check_folder(note)
+    note.touch()
+    check_folder(note)

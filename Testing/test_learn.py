@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from fastsam3d.learn import Course
 from fastsam3d.model import load_model
 from fastsam3d.pool import Pool
 from fastsam3d.prepare import prepare
-from fastsam3d.supply import EXAMPLES
+from fastsam3d.supply import EXAMPLES, announced
 from fastsam3d.train import TrainConfig
 
 TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
@@ -23,12 +24,17 @@ TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
 
 @pytest.fixture
 def manifest(tmp_path):
+    return make_manifest(tmp_path)
+
+
+def make_manifest(folder):
+    """Fill a folder with a manifest of one labelled scan."""
     labels = np.zeros((24, 40, 36), np.uint8)
     labels[6:18, 8:30, 10:20] = 1
     scan = labels * 100 + np.random.default_rng(0).normal(0, 5, labels.shape)
     for name, array in (("scan", scan.astype(np.float32)), ("label", labels)):
-        sitk.WriteImage(sitk.GetImageFromArray(array), str(tmp_path / f"{name}.nrrd"))
-    path = tmp_path / "manifest.csv"
+        sitk.WriteImage(sitk.GetImageFromArray(array), str(folder / f"{name}.nrrd"))
+    path = folder / "manifest.csv"
     path.write_text("case,image,label\none,scan.nrrd,label.nrrd\n")
     return path
 
@@ -136,3 +142,68 @@ def test_sparse_attention_at_half_the_resolution_is_refused_before_anything_is_m
     with pytest.raises(InputError, match="train fastsam3d-teacher at 64, and distil it"):
         learn.run(course)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A training that came to its end after one step, and its course."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = TrainConfig(steps=1, objects=1, clicks=(1,), device="cpu", precision="32-true")
+    made = Course(make_manifest(folder), folder / "run", 2000, config, workers=0)
+    learn.run(made, TINY)
+    return made
+
+
+def test_no_more_examples_are_prepared_than_the_steps_can_show(trained):
+    assert len(Pool(trained.folder / EXAMPLES)) == 1
+
+
+def test_disk_that_examples_take_is_the_first_that_is_said(course, capsys):
+    learn.run(replace(course, config=replace(course.config, steps=1)), TINY)
+    assert capsys.readouterr().err.startswith("1 example, some 2 MB on disk; --examples changes")
+    assert announced(2000, None) == "2000 examples, some 5 GB on disk; --examples changes it."
+    assert announced(2000, 1.5).startswith("2000 examples, some 13 GB")
+
+
+def test_folder_of_another_training_is_refused(trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "fastsam3d-default", TINY)
+    other = make_manifest(tmp_path)
+    told = "holds another training, with another manifest; choose another folder. It has manifest "
+    with pytest.raises(InputError, match=told):
+        learn.run(replace(trained, manifest=other), TINY)
+    start = tmp_path / "start.safetensors"
+    packing.save_weights(start, fresh(TINY, 5).state_dict())
+    with pytest.raises(InputError, match=r"another start_from; .* It has start_from none; asked"):
+        learn.run(replace(trained, start_from=start), TINY)
+    config = replace(trained.config, seed=3, patch_size=64)
+    dense = replace(TINY, attention="dense")
+    told = r"another patch_size and seed; .* It has patch_size 128 and seed 0; asked for: .* 3\."
+    with pytest.raises(InputError, match=told):
+        learn.run(replace(trained, config=config), dense)
+
+
+def test_length_and_machine_may_be_others_when_a_training_goes_on(trained):
+    config = replace(trained.config, steps=None, seconds=1e-9, precision="bf16-mixed", save_every=9)
+    learn.run(replace(trained, config=config, int8=True, examples=1, workers=1), TINY)
+
+
+def test_training_from_before_there_were_notes_goes_on_and_gets_one(trained, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(trained.folder, old)
+    noted = (old / learn.NOTE).read_text()
+    (old / learn.NOTE).unlink()
+    learn.run(replace(trained, folder=old), TINY)
+    assert (old / learn.NOTE).read_text() == noted
+
+
+def test_folder_of_a_distillation_is_refused(course):
+    course.folder.mkdir()
+    (course.folder / "distillation.json").touch()
+    with pytest.raises(InputError, match="holds a distillation by `fastsam3d distill`; choose"):
+        learn.run(course, TINY)
+
+
+def test_manifest_that_is_not_there_is_told_before_anything_is_made(course):
+    with pytest.raises(InputError, match="gone"):
+        learn.run(replace(course, manifest=course.manifest.with_name("gone.csv")), TINY)
+    assert not course.folder.exists()

@@ -179,8 +179,12 @@ def test_bad_manifest_is_told_in_a_sentence(write, text, message):
 
 
 def test_missing_manifest_and_one_that_is_no_text_are_told_in_a_sentence(tmp_path):
-    with pytest.raises(InputError, match="Cannot read"):
+    with pytest.raises(InputError, match=r"^There is no file .*none\.csv; check the path"):
         read_manifest(tmp_path / "none.csv")
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.csv" / "manifest.csv").mkdir()
+    with pytest.raises(InputError, match=r"as a manifest \(Is a directory\); give a CSV file"):
+        read_manifest(tmp_path / "folder.csv")
     (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00case")
     with pytest.raises(InputError, match="Cannot read"):
         read_manifest(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from fastsam3d.cli_distill import distill
 from fastsam3d.errors import InputError
 from fastsam3d.progressive import layers_at
-from fastsam3d.recipes import OURS, PAPER, Recipe, Setting, adapted, fitted, recipe_of
+from fastsam3d.recipes import OURS, PAPER, Recipe, Setting, adapted, fitted, recipe_of, shown
 
 
 def test_paper_recipe_is_what_the_paper_states():
@@ -54,8 +54,23 @@ def test_nothing_decided_is_the_recipe():
 
 
 def test_logits_alone_are_learnt_as_long_as_both_stages():
-    assert adapted(OURS, Setting(steps=7, features="none")).logits.steps == 14
+    assert adapted(OURS, Setting(features="none")).logits.steps == 20000
     assert adapted(PAPER, Setting(features="none")).logits.epochs == 72
+
+
+def test_logits_alone_take_the_steps_that_a_user_gives():
+    assert adapted(OURS, Setting(steps=7, features="none")).logits.steps == 7
+    assert adapted(PAPER, Setting(epochs=5, features="none")).logits.epochs == 5
+
+
+def test_no_more_examples_are_shown_than_the_longer_stage_has_patches():
+    assert shown(adapted(OURS, Setting(steps=3, batch=2)), 2000) == 6
+    assert shown(adapted(OURS, Setting(steps=3, batch=2)), 4) == 4
+    assert shown(replace(OURS, feature=replace(OURS.feature, steps=1)), 2000) == 2000
+    assert shown(replace(adapted(OURS, Setting(steps=1)), features="none"), 2000) == 16
+    assert shown(adapted(PAPER, Setting(epochs=1)), 2000) == 2000
+    seconds = replace(OURS.logits, steps=None, seconds=9)
+    assert shown(replace(OURS, logits=seconds), 2000) == 2000
 
 
 def test_machine_seed_and_weights_reach_both_stages():

@@ -77,6 +77,16 @@ def test_equal_methods_do_not_differ():
     assert paired_wilcoxon([0.1, 0.2, 0.3], [0.1, 0.2, 0.3], patients) == Comparison(0.0, 1.0, 3)
 
 
+@pytest.mark.parametrize(("count", "telling"), [(1, False), (5, False), (6, True), (16, True)])
+def test_p_tells_something_only_of_patients_enough_for_one_below_a_twentieth(count, telling):
+    patients = Patients.of([("set", f"p{number}") for number in range(count)])
+    found = paired_wilcoxon(np.arange(1, count + 1), np.zeros(count), patients)
+    assert found.is_telling == telling == (found.p < 0.05)
+    assert found.too_few("patients") == (
+        f"no test is possible with fewer than 6 patients (here {count})"
+    )
+
+
 def test_patients_without_a_difference_do_not_break_the_test():
     patients = Patients.of([("ct", str(n)) for n in range(8)])
     found = paired_wilcoxon([0.5] * 4 + [0.6] * 4, [0.5] * 8, patients)

@@ -46,7 +46,7 @@ def test_checkpoint_in_the_authors_form_becomes_a_teacher(tmp_path, monkeypatch)
 
 
 def test_teacher_that_is_no_file_no_preset_or_of_none_is_told(tmp_path):
-    with pytest.raises(InputError, match="expected a file of weights or one of"):
+    with pytest.raises(InputError, match="there is no such file; expected a file of weights or"):
         load_teacher("nobody")
     with pytest.raises(InputError, match="No weights belong to a preset 'fastsam3d-teacher'"):
         load_teacher("fastsam3d-teacher")

@@ -18,7 +18,7 @@ from .curve import read_log
 from .distill import PUBLISHED_SPACING_MM, distill, new_student
 from .errors import InputError
 from .folders import make_folder
-from .gather import Gathered, Wanted, gather
+from .gather import Gathered, Wanted, check_folder, check_source, gather
 from .inputs import pick_device
 from .limit import Limit, OutOfTime
 from .lock import locked
@@ -71,6 +71,8 @@ class Ablation:
         half = self.steps // 2
         setting = replace(self.setting, steps=half, epochs=None, features=arm, seed=seed)
         made = adapted(recipe_of(self.recipe), setting)
+        if arm == "none":
+            made = replace(made, logits=replace(made.logits, steps=self.steps))
         return replace(made, inherited=PAPER.inherited if self.inherit else ())
 
 
@@ -81,6 +83,7 @@ def run(asked: Ablation) -> Path:
         InputError: as `distill.run`.
         OutOfTime: the limit was reached; to be called again.
     """
+    check_source(asked.source)
     limit = Limit(asked.limit_seconds)
     teacher = load_teacher(asked.teacher)
     for arm in ARMS:
@@ -92,6 +95,7 @@ def run(asked: Ablation) -> Path:
 
 def _run(asked: Ablation, teacher: Teacher, limit: Limit) -> Path:
     about = _described(asked, teacher)
+    check_folder(asked.folder / PLAN)
     claim(asked.folder / PLAN, about, "ablation")
     examples = gather(_wanted(asked, teacher))
     if not len(examples.held_out):

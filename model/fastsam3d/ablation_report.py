@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .cost import machine
-from .curve import read_log, smoothed, write_figure
+from .curve import count_steps, marker_for, read_log, smoothed, write_figure
 from .document import Block, Heading, Picture, Table, Text, called, write_both
 from .gather import Gathered
 from .heldout import units_of
@@ -34,6 +34,8 @@ ARMS = {
 _SETTING = ("source", "split", "teacher", "student", "inherit", "recipe", "learning_rate")
 
 _COLOURS = {"progressive": "#e8590c", "all": "#1c6fd1", "none": "#2f9e44"}
+_DASHES = {"progressive": "-", "all": "--", "none": ":"}
+"""The later lie above the earlier ones, which show through their gaps where they are alike."""
 
 
 @dataclass(frozen=True)
@@ -188,14 +190,24 @@ def _differences(tests: Sequence[_Test]) -> Table:
     rows = []
     for pair in pairs:
         found = [test.found for test in tests if (test.first, test.second) == pair]
-        cells = [f"{each.difference:+.3f} (p {each.p:.2g})" for each in found]
+        cells = [_difference(each) for each in found]
         rows.append([f"{ARMS[pair[0]]} against {ARMS[pair[1]]}", *cells])
     clicks = [f"{n} click{'s' if n > 1 else ''}" for n in SHOWN]
     return Table(["Dice", *clicks, "their mean"], rows)
 
 
+def _difference(found: Comparison) -> str:
+    p = f" (p {found.p:.2g})" if found.is_telling else ""
+    return f"{found.difference:+.3f}{p}"
+
+
 def _sentence(test: _Test, called: str) -> str:
     first, second, found = ARMS[test.first], ARMS[test.second], test.found
+    if not found.is_telling:
+        return (
+            f"Mean difference between {first} and {second}: {found.difference:+.3f}; "
+            f"{found.too_few(called)}."
+        )
     better, worse = (first, second) if found.difference > 0 else (second, first)
     over = f"Wilcoxon over {found.patients} {called}, each the mean over seeds"
     if found.p >= BETTER_BELOW:
@@ -216,24 +228,26 @@ def draw(path: Path, done: Sequence[Done], runs: Path) -> None:
     for arm, own in _by_arm(done).items():
         means = _dice(own).mean(1)
         clicks, mean = np.arange(1, means.shape[1] + 1), means.mean(0)
-        left.plot(clicks, mean, "o-", markersize=3, color=_COLOURS[arm], label=ARMS[arm])
+        look = {"color": _COLOURS[arm], "linestyle": _DASHES[arm]}
+        left.plot(clicks, mean, marker="o", markersize=3, label=ARMS[arm], **look)
         if len(own) > 1:
             spread = means.std(0, ddof=1)
             left.fill_between(
                 clicks, mean - spread, mean + spread, color=_COLOURS[arm], alpha=0.15, linewidth=0
             )
         for one in own:
-            _draw_learning(right, runs / f"{arm}-{one.seed}", _COLOURS[arm])
+            _draw_learning(right, runs / f"{arm}-{one.seed}", look)
     left.set(xlabel="clicks", ylabel="Dice", title="Examples kept apart, mean ± sd over seeds")
     left.set_xticks(range(1, CLICKS + 1))
     left.legend(fontsize="small")
     right.set(xlabel="step of both stages", ylabel="IoU", title="While learning masks, each seed")
+    count_steps(right)
     write_figure(path, figure)
 
 
-def _draw_learning(axes: Axes, folder: Path, colour: str) -> None:
+def _draw_learning(axes: Axes, folder: Path, look: Mapping[str, Any]) -> None:
     feature, logits = (read_log(folder / f"{stage}.csv") for stage in ("feature", "logits"))
     if logits:
         steps = np.array([len(feature) + record.step for record in logits])
         iou = smoothed(np.array([record.values["iou"] for record in logits]))
-        axes.plot(steps, iou, color=colour, linewidth=1)
+        axes.plot(steps, iou, linewidth=1, marker=marker_for(len(steps)), **look)

@@ -1,20 +1,15 @@
 """How far a training has come, as a bar on standard error."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .console import aside
 from .curve import Record, grouped
 from .devices import is_first
-
-LINE_SECONDS = 60.0
-"""After which a file gets another line."""
-
-Show = Callable[[float, str], None]
-"""Says how far something is: how much of the total, and a few words."""
+from .pace import Show as Show
+from .pace import lines
 
 
 @contextmanager
@@ -24,7 +19,7 @@ def bar(name: str, total: float) -> Iterator[Show]:
     A terminal shows a bar; a file gets a line at each tenth and, in between, once a minute.
     """
     if not aside.is_terminal and is_first():
-        yield _lines(name, total)
+        yield lines(name, total)
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -37,19 +32,6 @@ def bar(name: str, total: float) -> Iterator[Show]:
         yield lambda done, text: progress.update(
             task, completed=min(done, total), description=f"{name}: {text}"
         )
-
-
-def _lines(name: str, total: float) -> Show:
-    tenth, written = 0, monotonic()
-
-    def show(done: float, text: str) -> None:
-        nonlocal tenth, written
-        share, now = min(done / total, 1.0) if total else 1.0, monotonic()
-        if int(10 * share) > tenth or now - written >= LINE_SECONDS:
-            tenth, written = int(10 * share), now
-            aside.print(f"{name}: {share:.0%}, {text}", soft_wrap=True)
-
-    return show
 
 
 def described(record: Record) -> str:

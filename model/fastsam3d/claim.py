@@ -8,6 +8,30 @@ from .devices import is_first
 from .errors import InputError
 from .whole import write_text
 
+_HELD = {
+    "training": "training by `fastsam3d train`",
+    "distillation": "distillation by `fastsam3d distill`",
+    "ablation-plan": "comparison by `fastsam3d distill-ablation`",
+}
+"""By the stem of its note: what a command that learns leaves in its folder."""
+
+_TRACES = (".json", ".ckpt")
+"""A note, or the checkpoint of a training that was made before trainings had notes."""
+
+
+def check_holder(note: Path) -> None:
+    """Refuse a folder in which another command learnt, unless this note is there already.
+
+    Raises:
+        InputError: it did.
+    """
+    if not is_first() or note.exists():
+        return
+    for stem, held in _HELD.items():
+        traces = (note.with_name(stem + suffix) for suffix in _TRACES)
+        if stem != note.stem and any(trace.exists() for trace in traces):
+            raise InputError(f"{note.parent} holds a {held}; choose another folder.")
+
 
 def claim(
     note: Path, asked: dict[str, object], what: str, instead: str = "choose another folder"

@@ -14,6 +14,7 @@ from .cli_prepare import prepare
 from .cli_train import train
 from .cli_weights import weights_app
 from .errors import InputError
+from .stopped import goes_on
 
 app = typer.Typer(
     name="fastsam3d",
@@ -268,10 +269,10 @@ def evaluate(
         measure.run(asked, engine)
 
 
-app.command()(train)
-app.command()(prepare)
-app.command()(distill)
-app.command("distill-ablation")(distill_ablation)
+app.command()(goes_on(train))
+app.command()(goes_on(prepare))
+app.command()(goes_on(distill))
+app.command("distill-ablation")(goes_on(distill_ablation))
 
 
 @app.command()

@@ -15,8 +15,8 @@ _SOURCE = (
 )
 _HELD_OUT = "Examples kept apart, by patient where there are several, to measure with; or 0."
 _STEPS = (
-    "How many steps each of the two stages takes; or give --epochs. By default 4000 and 16000 by "
-    "--recipe ours."
+    "How many steps each of the two stages takes, or the one by --features none; or give --epochs. "
+    "By default 4000 and 16000 by --recipe ours."
 )
 _EPOCHS = (
     "How often each stage sees all examples; or give --steps. By default 36 by --recipe paper."
@@ -95,6 +95,7 @@ def distill(
     clicks. Published networks learn on patches of 1.5 mm. The report shows both networks' masks.
     """
     from . import distill
+    from .distillation import Distillation
     from .recipes import Setting, adapted, recipe_of
 
     setting = Setting(
@@ -103,7 +104,7 @@ def distill(
     )  # fmt: skip
     with _in_pieces():
         distill.run(
-            distill.Distillation(
+            Distillation(
                 source, output, teacher, student, adapted(recipe_of(recipe), setting), examples,
                 split, workers, cache, int8, held_out, limit_seconds, start_from,
             )

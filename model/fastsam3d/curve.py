@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from .errors import InputError
@@ -110,10 +111,21 @@ def curves(records: Sequence[Record]) -> Figure:
         for name in names:
             _draw(axes, records, name)
         axes.set_xlabel("step")
+        count_steps(axes)
         axes.set_title(_TITLES.get(title, title))
         if len(names) > 1:
             axes.legend(fontsize="small", ncols=2)
     return figure
+
+
+def count_steps(axes: Axes) -> None:
+    """Let the ticks of the horizontal axis be whole numbers, as steps are."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def marker_for(count: int) -> str:
+    """Return what marks the points of a line: a dot for one alone, which no line would show."""
+    return "o" if count == 1 else ""
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,11 +141,13 @@ def _draw(axes: Axes, records: Sequence[Record], name: str) -> None:
     there = [record for record in records if name in record.values]
     steps = np.array([record.step for record in there])
     values = np.array([record.values[name] for record in there])
+    marker = marker_for(len(steps))
     if len(values) and (values == np.round(values)).all():
-        axes.step(steps, values, where="post", label=name)
+        axes.step(steps, values, where="post", marker=marker, label=name)
         return
     (thin,) = axes.plot(steps, values, linewidth=0.4, alpha=0.4)
-    axes.plot(steps, smoothed(values), linewidth=1.5, color=thin.get_color(), label=name)
+    colour = thin.get_color()
+    axes.plot(steps, smoothed(values), linewidth=1.5, color=colour, marker=marker, label=name)
 
 
 def _write(path: Path, records: Iterable[Record], names: list[str]) -> None:

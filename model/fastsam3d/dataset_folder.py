@@ -6,6 +6,7 @@ as they were written. A record is written after its files; what has one is done.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ _TABLES = "tables.json"
 _SUFFIX = ".record.json"
 _MADE_FROM = "made_from"
 _PARTIAL = ".????????-*"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @contextmanager
@@ -68,20 +70,26 @@ def record(out: Path, item: Item, outcome: Outcome, source: dict[str, Any]) -> N
     _write_json(place, to_record(outcome) | {_MADE_FROM: source})
 
 
-def recorded(out: Path, items: Sequence[Item]) -> dict[str, Outcome]:
-    """Find the items that are done: nothing of them left out, all files there and whole.
+def recorded(out: Path, items: Sequence[Item]) -> tuple[dict[str, Outcome], list[str]]:
+    """Find the items that are done: nothing of them left out, all files as they were written.
+
+    Returns:
+        What became of each of these, by its name; and the files of others that are missing or
+        have changed since they were written.
 
     Raises:
         InputError: the source of one has changed since.
     """
     done: dict[str, Outcome] = {}
+    lost: list[str] = []
     changed: list[str] = []
     for item in items:
         place = out / _RECORDS / f"{item.name}{_SUFFIX}"
         found = read_record(place)
         if found is None or found.images.keys() != {channel.case for channel in item.channels}:
             continue
-        if not all(_is_there(out, file) for file in files_of(found)):
+        if faulty := [file.path for file in files_of(found) if not _is_whole(out, file)]:
+            lost += faulty
             continue
         done[item.name] = found
         now, before = made_from(item), _read_json(place).get(_MADE_FROM)
@@ -93,7 +101,7 @@ def recorded(out: Path, items: Sequence[Item]) -> dict[str, Outcome]:
             f"({changed[0]}); prepare into a new folder, or delete their files in {out} to have "
             "them made again."
         )
-    return done
+    return done, lost
 
 
 def records(out: Path) -> list[Path]:
@@ -137,6 +145,11 @@ def table_hashes(out: Path, name: str) -> list[str]:
     return found if isinstance(found, list) else []
 
 
+def named_hash(path: Path | None) -> dict[str, str] | None:
+    """Return a setting that is a file's content, with the name to show, or None without a file."""
+    return None if path is None else {"file": path.name, "sha256": sha256_of(path)}
+
+
 def hash_of(path: Path | None) -> str | None:
     """Return the SHA256 of a file that may not be given."""
     return None if path is None else sha256_of(path)
@@ -148,12 +161,31 @@ def _others(out: Path) -> bool:
 
 def _check_settings(settings: dict[str, Any], place: Path, out: Path) -> None:
     before = _read_json(place)
-    other = [name for name in settings if settings[name] != before.get(name)]
+    other = [name for name, value in settings.items() if _key(value) != _key(before.get(name))]
     if other:
-        shown = ", ".join(f"{name} {before.get(name)}" for name in other)
-        raise InputError(
-            f"{out} was prepared otherwise ({shown}); choose another folder, or the same settings."
+        has, asked = (
+            ", ".join(f"{name} {_said(side.get(name))}" for name in other)
+            for side in (before, settings)
         )
+        raise InputError(
+            f"{out} was prepared otherwise; choose another folder, or the same settings. "
+            f"It has {has}; asked for: {asked}."
+        )
+
+
+def _key(value: Any) -> Any:
+    """Return what decides: of a file its hash, which older folders have alone."""
+    return value["sha256"] if isinstance(value, dict) else value
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['file']} (SHA256 {value['sha256'][:8]}...)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and _SHA256.fullmatch(value):
+        return f"a file (SHA256 {value[:8]}...)"
+    return "none" if value is None else str(value)
 
 
 def _check_table(out: Path, name: str) -> None:
@@ -165,9 +197,10 @@ def _check_table(out: Path, name: str) -> None:
         )
 
 
-def _is_there(out: Path, file: Written) -> bool:
+def _is_whole(out: Path, file: Written) -> bool:
     path = out / file.path
-    return path.is_file() and path.stat().st_size == file.size
+    there = path.is_file() and path.stat().st_size == file.size
+    return there and sha256_of(path) == file.sha256
 
 
 def _read_json(path: Path) -> dict[str, Any]:

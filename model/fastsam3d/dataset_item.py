@@ -1,7 +1,7 @@
 """A public dataset as it was downloaded: what belongs together, before any voxel is read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,25 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset in one of the layouts; `name` becomes the folder of its files."""
+    """A dataset in one of the layouts; `name` becomes the folder of its files.
+
+    notes: for the report.
+    warnings: for the report and the console.
+    """
 
     name: str
     layout: str
     items: tuple[Item, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def shown(names: Iterable[str], few: int) -> str:
+    """List names, the first ones of many."""
+    listed = list(names)
+    more = f" and {len(listed) - few} more" if len(listed) > few else ""
+    return ", ".join(listed[:few]) + more
 
 
 def stem(file_name: str) -> str:

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from .dataset_brats import without_regions
 from .dataset_case import Outcome, Resampling, prepare_item, unwritten
-from .dataset_folder import claimed, hash_of, keep_table, record, recorded
+from .dataset_folder import claimed, files_of, keep_table, named_hash, record, recorded
 from .dataset_item import Dataset, Item
 from .dataset_layouts import read_dataset
 from .dataset_report import manifest_text, report_text
@@ -54,12 +54,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset as it was listed, and what became of its items."""
+    """A dataset as it was listed, and what became of its items.
+
+    again: the files that were missing or had changed, and were made again.
+    """
 
     dataset: Dataset
     outcomes: tuple[Outcome, ...]
     manifest: Path
     report: Path
+    again: tuple[str, ...] = ()
 
 
 def list_dataset(request: Request) -> Dataset:
@@ -100,7 +104,7 @@ def prepare(
 
 def _prepare(request: Request, dataset: Dataset, on_done: Callable[[Outcome], None]) -> Prepared:
     make_folder(request.out / dataset.name)
-    done = recorded(request.out, dataset.items)
+    done, lost = recorded(request.out, dataset.items)
     todo = [item for item in dataset.items if item.name not in done]
     for outcome in done.values():
         on_done(outcome)
@@ -113,15 +117,16 @@ def _prepare(request: Request, dataset: Dataset, on_done: Callable[[Outcome], No
     _check_any(outcomes, report)
     manifest = keep_table(request.out, MANIFEST, manifest_text(dataset, outcomes))
     _check_written(outcomes)
-    return Prepared(dataset, outcomes, manifest, report)
+    there = {file.path for outcome in outcomes for file in files_of(outcome)}
+    return Prepared(dataset, outcomes, manifest, report, tuple(p for p in lost if p in there))
 
 
-def _settings(request: Request, dataset: Dataset) -> dict[str, str | float | None]:
+def _settings(request: Request, dataset: Dataset) -> dict[str, object]:
     return {
         "source": str(request.source.resolve()),
         "layout": dataset.layout,
         "channel": request.channel,
-        "splits": hash_of(request.splits),
+        "splits": named_hash(request.splits),
         "groups": request.groups,
         **asdict(request.resampling),
     }

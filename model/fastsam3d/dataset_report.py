@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from .dataset_case import LOW_DICE, Outcome, Resampling
-from .dataset_item import SPLITS, Dataset, Item, LeftOut
+from .dataset_item import SPLITS, Dataset, Item, LeftOut, shown
 from .dataset_labels import SMALLEST_MM3
 from .manifest import Label, groups_text, labels_text
 
@@ -81,6 +81,7 @@ def _sections(
         "neighbour, both on one grid. Axes are those of the source."
     )
     yield from dataset.notes
+    yield from dataset.warnings
     yield _counts(taken)
     yield "## Left out"
     yield _by_reason(left_out_of(dataset, outcomes)) or "Nothing."
@@ -110,13 +111,12 @@ def _counts(taken: Sequence[tuple[Item, Outcome]]) -> str:
 
 
 def _by_reason(left_out: Sequence[LeftOut]) -> str:
-    """List reasons with their cases; reasons that differ in nothing but the case count as one."""
-    cases: dict[str, list[str]] = defaultdict(list)
+    """List cases with their reason; reasons that differ in nothing but the case count as one."""
+    alike: dict[str, list[LeftOut]] = defaultdict(list)
     for one in left_out:
-        cases[re.sub(rf"\b{re.escape(one.case)}\b", "…", one.reason)].append(one.case)
-    return "\n".join(f"- {reason}: {_shown(names)}." for reason, names in sorted(cases.items()))
-
-
-def _shown(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
-    return ", ".join(names[:_FEW]) + more
+        alike[re.sub(rf"\b{re.escape(one.case)}\b", "…", one.reason)].append(one)
+    return "\n".join(
+        f"- {shown([one.case for one in some], _FEW)}: "
+        f"{some[0].reason if len(some) == 1 else reason}."
+        for reason, some in sorted(alike.items())
+    )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .dataset_item import Dataset, Item, LeftOut, read_json, stem
+from .dataset_item import Dataset, Item, LeftOut, read_json, shown, stem
 from .errors import InputError
 
 _WORDS = {
@@ -63,12 +63,12 @@ def apply_splits(dataset: Dataset, path: Path) -> Dataset:
         for item in dataset.items
         if item.name not in splits
     ]
-    notes = [f"{path.name} names what is not there: {_shown(unknown)}."] if unknown else []
+    warnings = [f"{path.name} names what is not there: {_shown(unknown)}."] if unknown else []
     return replace(
         dataset,
         items=tuple(kept),
         left_out=(*dataset.left_out, *left_out),
-        notes=(*dataset.notes, *notes),
+        warnings=(*dataset.warnings, *warnings),
     )
 
 
@@ -106,6 +106,8 @@ def _index(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 
 def _read(path: Path) -> list[Named]:
+    if not path.is_file():
+        raise InputError(f"There is no file {path}; give a CSV or JSON file that says the splits.")
     if path.suffix.lower() == ".json":
         named = list(_from_json(read_json(path), path))
     elif path.suffix.lower() in (".csv", ".tsv"):
@@ -203,6 +205,4 @@ def _check_held_back(items: Iterable[Item], splits: dict[str, str], path: Path) 
 
 
 def _shown(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - _FEW} more" if len(ordered) > _FEW else ""
-    return ", ".join(ordered[:_FEW]) + more
+    return shown(sorted(names), _FEW)

@@ -9,6 +9,8 @@ from .dataset_prepare import MANIFEST, REPORT
 from .errors import InputError
 from .trust import sha256_of
 
+_AGAIN = "run the command without --verify"
+
 
 def verify(out: Path) -> list[str]:
     """Compare every file with the hash it was written with; return a sentence for each fault.
@@ -28,13 +30,13 @@ def verify(out: Path) -> list[str]:
     if not outcomes and not listed:
         raise InputError(f"{out} holds nothing that was prepared; prepare a dataset into it first.")
     faults = [
-        f"{path.relative_to(out)} is damaged; run the command again to make it and its files."
+        f"{path.relative_to(out)} is damaged; {_AGAIN} to make it and its files."
         for path, outcome in outcomes.items()
         if outcome is None
     ]
     faults += _of_tables(out)
     faults += [
-        f"{MANIFEST} has another hash of {path} than it was written with; run the command again."
+        f"{MANIFEST} has another hash of {path} than it was written with; {_AGAIN}."
         for path in sorted(written.keys() & listed.keys())
         if written[path] != listed[path]
     ]
@@ -44,17 +46,17 @@ def verify(out: Path) -> list[str]:
 def _of_tables(out: Path) -> Iterator[str]:
     for name in (MANIFEST, REPORT):
         if not (out / name).is_file():
-            yield f"{name} is missing; run the command again to make it."
+            yield f"{name} is missing; {_AGAIN} to make it."
         elif [hash_of(out / name)] != table_hashes(out, name)[-1:]:
-            yield f"{name} has changed; move it elsewhere and run the command again."
+            yield f"{name} has changed; move it elsewhere and {_AGAIN}."
 
 
 def _of_files(out: Path, hashes: dict[str, str]) -> Iterator[str]:
     for path, sha256 in hashes.items():
         if not (out / path).is_file():
-            yield f"{path} is missing; run the command again to make it."
+            yield f"{path} is missing; {_AGAIN} to make it."
         elif sha256_of(out / path) != sha256:
-            yield f"{path} has changed; delete it and run the command again."
+            yield f"{path} has changed; {_AGAIN} to make it again."
 
 
 def _listed(manifest: Path) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """`fastsam3d distill`: from a dataset and a teacher to a file of a student's weights."""
 
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from .bars import bar, described
@@ -10,13 +8,12 @@ from .claim import claim
 from .config import PRESETS, ModelConfig
 from .console import aside, said
 from .curve import Record
-from .devices import is_first, processes
-from .document import called
-from .errors import InputError
+from .devices import is_first
+from .distillation import Distillation, announced, beginning_of, check, noted
 from .featurecache import Examples, FeatureCache, WithFeatures
 from .folders import make_folder
-from .gather import Wanted, gather, once
-from .growth import fresh, inheritance, seed_from
+from .gather import Wanted, check_folder, gather, once
+from .growth import fresh, seed_from
 from .inputs import pick_device
 from .limit import Limit
 from .lock import locked
@@ -26,7 +23,7 @@ from .loop_config import LoopConfig
 from .model import FastSAM3D, load_model
 from .packing import save_weights
 from .progressive import FeatureTask, check_pair
-from .recipes import Recipe, fitted
+from .recipes import Recipe, fitted, shown
 from .taps import depth, encoder_of
 from .task import Task
 from .teacher import Teacher, load_teacher
@@ -36,41 +33,6 @@ CACHE, PLAN = "features", "distillation.json"
 
 PUBLISHED_SPACING_MM = 1.5
 """Of the patches that the published networks were trained on."""
-
-_MACHINE = ("device", "devices", "nodes", "precision", "micro", "save_every")
-"""What may differ when a distillation is gone on with."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """What the user asked for.
-
-    source: a manifest, a folder of a public dataset, or one of examples: see `gather.Wanted`.
-    folder: for all that is written; what is there is gone on with.
-    teacher: a preset or a file of weights; student: a preset.
-    examples: to prepare ahead.
-    split: only rows of this split; None takes those for training, or all if none is named so.
-    workers: processes that prepare; 0 prepares in this one.
-    cache: keep the teacher's features on disk.
-    int8: store the weights in a quarter of float32's size instead of half.
-    held_out: examples that are kept apart and measured with at the end; 0 learns from all.
-    limit_seconds: how long this call may learn; None takes as long as it takes.
-    start_from: weights that the student goes on from, instead of its teacher's.
-    """
-
-    source: Path
-    folder: Path
-    teacher: str
-    student: str
-    recipe: Recipe
-    examples: int = 2000
-    split: str | None = None
-    workers: int = 1
-    cache: bool = False
-    int8: bool = False
-    held_out: int = 24
-    limit_seconds: float | None = None
-    start_from: Path | None = None
 
 
 def run(plan: Distillation) -> Path:
@@ -83,7 +45,7 @@ def run(plan: Distillation) -> Path:
             works in, a file that cannot be written, or Lightning is missing.
         OutOfTime: the limit was reached; to be called again.
     """
-    _check(plan)
+    check(plan)
     limit = Limit(plan.limit_seconds)
     teacher = load_teacher(plan.teacher)
     student = new_student(plan.student, teacher, plan.recipe, plan.start_from)
@@ -93,8 +55,9 @@ def run(plan: Distillation) -> Path:
 
 
 def _run(plan: Distillation, teacher: Teacher, student: FastSAM3D, limit: Limit) -> Path:
-    claim(plan.folder / PLAN, _described(plan, teacher), "distillation")
-    beginning = _beginning(plan, teacher, student)
+    check_folder(plan.folder / PLAN)
+    claim(plan.folder / PLAN, noted(plan, teacher), "distillation")
+    beginning = beginning_of(plan, teacher, student)
     if is_first():
         aside.print(announced(plan), soft_wrap=True)
         aside.print(beginning, soft_wrap=True)
@@ -188,45 +151,6 @@ def new_student(
     return student
 
 
-def announced(plan: Distillation) -> str:
-    """Say what will be done, before hours of it: stages, steps, batch, examples and device."""
-    recipe, config = plan.recipe, plan.recipe.logits
-    stages = {"layers": recipe.feature, "masks": config}
-    if recipe.features == "none":
-        del stages["layers"]
-    lengths = " and ".join(f"{_length(stage)} for {what}" for what, stage in stages.items())
-    each = f", {config.micro} at once" if config.micro is not None else ""
-    several = processes(config.devices, config.nodes)
-    where = f"{several} x " * (several > 1) + pick_device(config.device).type
-    return (
-        f"{plan.student} learns from {plan.teacher}: {lengths}; batches of {config.batch} patches"
-        f"{each}, up to {plan.examples} examples, on {where}."
-    )
-
-
-def _beginning(plan: Distillation, teacher: Teacher, student: FastSAM3D) -> str:
-    if plan.start_from is None:
-        return inheritance(student, teacher.network, plan.recipe.inherited)
-    return f"The student goes on from {called(str(plan.start_from))}."
-
-
-def _length(config: LoopConfig) -> str:
-    if config.seconds is not None:
-        return f"{config.seconds:g} seconds"
-    count, unit = (config.steps, "step") if config.steps else (config.epochs, "epoch")
-    return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
-def _check(plan: Distillation) -> None:
-    if plan.student not in PRESETS:
-        raise InputError(f"Got student {plan.student!r}; expected one of {', '.join(PRESETS)}.")
-    config = plan.recipe.logits
-    if plan.limit_seconds is not None and processes(config.devices, config.nodes) > 1:
-        raise InputError(
-            "Several devices cannot stop together when time is up; leave --limit-seconds out."
-        )
-
-
 def _stage(
     name: str,
     task: Task,
@@ -274,27 +198,10 @@ def _wanted(plan: Distillation, teacher: Teacher, student: FastSAM3D) -> Wanted:
     return Wanted(
         plan.source,
         plan.folder,
-        plan.examples,
+        shown(plan.recipe, plan.examples),
         plan.held_out,
         plan.split,
         plan.workers,
         plan.recipe.logits.seed,
         PUBLISHED_SPACING_MM if published else None,
     )
-
-
-def _described(plan: Distillation, teacher: Teacher) -> dict[str, object]:
-    recipe = asdict(plan.recipe)
-    for stage in ("feature", "logits"):
-        recipe[stage] = {k: v for k, v in recipe[stage].items() if k not in _MACHINE}
-    return {
-        "source": str(plan.source.resolve()),
-        "teacher": teacher.sha256(),
-        "student": plan.student,
-        "recipe": recipe,
-        "examples": plan.examples,
-        "split": plan.split,
-        "cache": plan.cache,
-        "held_out": plan.held_out,
-        "start_from": plan.start_from and sha256(plan.start_from.read_bytes()).hexdigest(),
-    }

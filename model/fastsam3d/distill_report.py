@@ -49,15 +49,20 @@ def _networks(done: Distilled) -> list[Block]:
             [role, name, preset, str(depth(encoder)), str(width(encoder)), f"{count / 1e6:.1f} M"]
         )
     head = ["", "Given as", "Preset", "Layers", "Width", "Parameters"]
-    ratio = depth(encoder_of(done.teacher.network)) // depth(encoder_of(done.student))
-    note = f"Layer i of the student follows layer {ratio}i of the teacher."
-    if done.recipe.features == "none":
-        note = "The student follows the teacher's masks alone, not its layers."
     return [
         Heading("Networks"),
         Table(head, rows),
-        Text(f"{note} The teacher's hash: {done.teacher.sha256()}."),
+        Text(f"{_followed(done)} The teacher's hash: {done.teacher.sha256()}."),
     ]
+
+
+def _followed(done: Distilled) -> str:
+    if done.recipe.features == "none":
+        return "The student follows the teacher's masks alone, not its layers."
+    theirs, own = (depth(encoder_of(one)) for one in (done.teacher.network, done.student))
+    if theirs == own:
+        return "Teacher and student have as many layers: layer i follows layer i."
+    return f"Layer i of the student follows layer {theirs // own}i of the teacher."
 
 
 def _recipe(done: Distilled) -> list[Block]:

@@ -114,10 +114,10 @@ def compared(found: Measured, held_out: Examples) -> str:
     """Say whether teacher and student differ after the last click, with patients as the unit."""
     last, units = SHOWN[-1], units_of(held_out)
     test = paired_wilcoxon(found.student[:, last - 1], found.teacher[:, last - 1], units.patients)
-    return (
-        f"Difference after {last} clicks: p = {test.p:.2g} (Wilcoxon, over {test.patients} "
-        f"{units.called})."
-    )
+    said = test.too_few(units.called)
+    if test.is_telling:
+        said = f"p = {test.p:.2g} (Wilcoxon, over {test.patients} {units.called})"
+    return f"Difference after {last} clicks: {said}."
 
 
 def _dice(dice: NDArray[np.float64]) -> list[str]:

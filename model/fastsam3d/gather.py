@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .apart import parted, write_rows
+from .claim import check_holder
 from .devices import is_first, wait_for_first
 from .errors import InputError
 from .examples import Example
@@ -82,6 +83,31 @@ def gather(wanted: Wanted) -> Gathered:
     if wanted.held_out:
         rows, apart = parted(read_manifest(manifest), split)
     return _by_patient(wanted, rows, apart) if apart else _by_example(wanted, manifest, split)
+
+
+def check_source(source: Path) -> None:
+    """Refuse a source that is not there, before anything is made.
+
+    Raises:
+        InputError: there is no such file or folder.
+    """
+    if not source.exists():
+        raise InputError(
+            f"There is no {source}; give a manifest, a dataset's folder or a folder of examples."
+        )
+
+
+def check_folder(note: Path) -> None:
+    """Refuse a folder whose examples are of another command, unless this note is there already.
+
+    Raises:
+        InputError: they are.
+    """
+    check_holder(note)
+    if is_first() and not note.exists() and examples_in(note.parent) is not None:
+        raise InputError(
+            f"{note.parent} holds examples that another command prepared; choose another folder."
+        )
 
 
 def examples_in(source: Path) -> Path | None:

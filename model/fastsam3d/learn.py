@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from .bars import Show, bar, described
+from .claim import check_holder, claim
 from .config import PRESETS, CompactConfig
 from .console import said
 from .curve import Record
@@ -19,7 +21,10 @@ from .model import CompactNetwork
 from .packing import save_weights
 from .pool import Pool
 from .supply import supply
-from .train import CURVE, TrainConfig, train
+from .train import CURVE, NAME, TrainConfig, train
+
+NOTE = f"{NAME}.json"
+"""What the training in a folder learns, and from what."""
 
 PRESET = "fastsam3d-default"
 
@@ -32,6 +37,7 @@ class Course:
     """What the user asked for.
 
     folder: for examples, checkpoint, log, curve and weights; what is there is gone on with.
+    examples: to prepare ahead at most; no more are prepared than the training can show.
     workers: processes that prepare examples; 0 prepares them in this one.
     preset: the network to train, one of our own.
     start_from: weights of that network to go on from, or of a shallower one to grow.
@@ -57,7 +63,8 @@ def run(course: Course, network: CompactConfig | None = None) -> Path:
         network: what to train instead of the preset's network.
 
     Raises:
-        InputError: an unusable manifest, folder or setting, or Lightning is missing.
+        InputError: an unusable manifest, folder or setting, a folder that holds something else, or
+            Lightning is missing.
     """
     config = network or _own(course.preset)
     if config.attention == "sparse" and course.config.patch_size < config.patch_size:
@@ -66,17 +73,21 @@ def run(course: Course, network: CompactConfig | None = None) -> Path:
             f"fastsam3d-teacher at {course.config.patch_size}, and distil it."
         )
     learner = _learner(course, config)
+    course = replace(course, split=split_to_learn_from(course.manifest, course.split))
     make_folder(course.folder)
     with locked(course.folder) if is_first() else nullcontext():
         return _run(course, learner)
 
 
 def _run(course: Course, learner: CompactNetwork) -> Path:
+    note = course.folder / NOTE
+    check_holder(note)
+    claim(note, _described(course), NAME)
     pool = supply(
         course.folder,
-        course.examples,
+        course.config.loop.shown(course.examples),
         course.manifest,
-        split=split_to_learn_from(course.manifest, course.split),
+        split=course.split,
         workers=course.workers,
         seed=course.config.seed,
     )
@@ -95,6 +106,17 @@ def _run(course: Course, learner: CompactNetwork) -> Path:
             soft_wrap=True,
         )
     return path
+
+
+def _described(course: Course) -> dict[str, object]:
+    start = course.start_from
+    return {
+        "manifest": str(course.manifest.resolve()),
+        "split": course.split,
+        "preset": course.preset,
+        "start_from": start and sha256(start.read_bytes()).hexdigest(),
+        **course.config.lasting,
+    }
 
 
 def _own(preset: str) -> CompactConfig:

@@ -81,6 +81,11 @@ class LoopConfig:
             return math.ceil(self.epochs * examples / self.batch)
         return self.steps
 
+    def shown(self, examples: int) -> int:
+        """Return how many of so many examples are shown at all; all where seconds decide."""
+        last = self.last_step(examples)
+        return examples if last is None else min(examples, last * self.batch)
+
     def progress(self, step: int, seconds: float, examples: int) -> float:
         """Return the share of the training that is done, 1 at its end."""
         last = self.last_step(examples)

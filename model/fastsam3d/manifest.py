@@ -166,8 +166,11 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
             table = csv.DictReader(file, restval="")
             columns = set(table.fieldnames or ())
             lines = [(table.line_num, line) for line in table]
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}; check the path of the manifest.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"Cannot read {path} as a manifest ({error}); give a CSV file.") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise InputError(f"Cannot read {path} as a manifest ({why}); give a CSV file.") from error
     if "case" not in columns or not columns & {"image", "label"}:
         raise InputError(
             f"{path} has the columns {sorted(columns)}; expected at least case, and image or label."

@@ -88,7 +88,7 @@ def recipe_of(name: str) -> Recipe:
 class Setting:
     """What a user may decide about a recipe; None keeps what it says.
 
-    steps or epochs: of each of the two stages.
+    steps or epochs: of each stage that there is.
     batch, micro, device, devices, nodes, precision, seed: as in `LoopConfig`.
     truth, teacher: weights of the logit stage.
     """
@@ -108,13 +108,13 @@ class Setting:
 
 
 def adapted(recipe: Recipe, setting: Setting) -> Recipe:
-    """Apply what a user decided; without a feature stage, the logit stage is as long as both.
+    """Apply what a user decided; a recipe's logit stage without a feature stage is as long as both.
 
     Raises:
         InputError: a value that a loop does not take.
     """
     feature, logits = (_adapted(config, setting) for config in (recipe.feature, recipe.logits))
-    if setting.features == "none":
+    if setting.features == "none" and setting.steps is None and setting.epochs is None:
         logits = replace(
             logits,
             steps=_sum(feature.steps, logits.steps),
@@ -156,6 +156,12 @@ def fitted(config: LoopConfig, examples: int) -> LoopConfig:
     """Return a loop as `shortened` to the steps that it takes of so many examples."""
     last = config.last_step(examples)
     return config if last is None else shortened(config, last)
+
+
+def shown(recipe: Recipe, examples: int) -> int:
+    """Return how many of so many examples the longer stage can show; all where seconds decide."""
+    stages = [recipe.logits] if recipe.features == "none" else [recipe.feature, recipe.logits]
+    return max(stage.shown(examples) for stage in stages)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -14,6 +14,9 @@ from scipy.stats import wilcoxon
 BETTER_BELOW = 0.01
 """p under which a difference counts."""
 
+FEWEST = 6
+"""Patients under which no difference, however clear, has a p under 0.05: of 5 pairs it is 0.06."""
+
 _DRAWS = 2000
 _INTERVAL = (0.025, 0.975)
 
@@ -65,6 +68,15 @@ class Comparison:
     def better(self) -> bool:
         """Tell whether the first is better than the second."""
         return self.difference > 0 and self.p < BETTER_BELOW
+
+    @property
+    def is_telling(self) -> bool:
+        """Tell whether there are patients enough for p to mean anything."""
+        return self.patients >= FEWEST
+
+    def too_few(self, called: str) -> str:
+        """Say that there are too few for a test; `called` is what is counted, such as patients."""
+        return f"no test is possible with fewer than {FEWEST} {called} (here {self.patients})"
 
 
 def bootstrap_interval(

@@ -3,13 +3,22 @@
 from pathlib import Path
 
 from .bars import bar
+from .console import aside
+from .cube import SIZE
 from .devices import is_first, wait_for_first
 from .manifest import read_manifest
 from .pool import Pool, claim_spacing
 from .prepare import prepare
+from .synthetic import GRID
 
 EXAMPLES = "examples"
 """The folder of examples in that of a training."""
+
+_BYTES = SIZE**3 + GRID**3
+"""Of an example's patch and objects."""
+
+_BYTES_OF_INTENSITIES = 2 * SIZE**3
+"""Of what an example of one spacing keeps besides."""
 
 
 def supply(
@@ -43,6 +52,8 @@ def supply(
     if not is_first():
         wait_for_first(lambda: len(pool) >= count)
         return pool
+    if len(pool) < count:
+        aside.print(announced(count, spacing_mm), soft_wrap=True)
     steps = prepare(
         pool, count, manifest, split=split, workers=workers, seed=seed, spacing_mm=spacing_mm
     )
@@ -50,3 +61,12 @@ def supply(
         for done in steps:
             show(done, f"{done} of {count}")
     return pool
+
+
+def announced(count: int, spacing_mm: float | None) -> str:
+    """Say how many examples will be prepared, and how much disk they take."""
+    each = _BYTES if spacing_mm is None else _BYTES + _BYTES_OF_INTENSITIES
+    megabytes = count * each / 1e6
+    size = f"{megabytes:.0f} MB" if megabytes < 1000 else f"{megabytes / 1000:.0f} GB"
+    several = "" if count == 1 else "s"
+    return f"{count} example{several}, some {size} on disk; --examples changes it."

@@ -101,7 +101,8 @@ def load_teacher(source: str) -> Teacher:
     path = Path(source)
     if not path.exists():
         raise InputError(
-            f"Got teacher {source!r}; expected a file of weights or one of {', '.join(PRESETS)}."
+            f"Got teacher {source!r}, but there is no such file; expected a file of weights or "
+            f"one of {', '.join(PRESETS)}."
         )
     state = read_state(path)
     network = load_model(preset_of(state, path.name), checkpoint=path, device="cpu")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -26,6 +26,9 @@ from .task import Moment, Task
 NAME = "training"
 CHECKPOINT, LOG, CURVE = f"{NAME}.ckpt", f"{NAME}.csv", f"{NAME}.png"
 """What a training folder holds, besides the folder of TensorBoard's log."""
+
+_MAY_DIFFER = ("seconds", "steps", "device", "devices", "precision", "save_every")
+"""What may differ when a training is gone on with."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,11 @@ class TrainConfig:
             save_every=self.save_every,
             seed=self.seed,
         )
+
+    @property
+    def lasting(self) -> dict[str, object]:
+        """Return what all calls of one training share."""
+        return {name: value for name, value in asdict(self).items() if name not in _MAY_DIFFER}
 
     def progress(self, step: int, seconds: float) -> float:
         """Return the share of the training that is done, 1 at its end."""
