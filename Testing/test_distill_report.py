@@ -14,6 +14,7 @@ from fastsam3d.config import PRESETS
 from fastsam3d.curve import Record, open_log
 from fastsam3d.distill_report import write_report
 from fastsam3d.distill_results import SHIPPED, Distilled, shipped_like
+from fastsam3d.distillation import followed
 from fastsam3d.gather import Gathered
 from fastsam3d.heldout import Kept
 from fastsam3d.model import outline
@@ -141,10 +142,8 @@ def test_p_is_over_patients_where_they_are_known_and_says_so_where_not(found, fo
 
 
 def test_layers_that_are_as_many_follow_one_by_one(distilled):
-    same = replace(distilled, teacher=teacher(STUDENT))
-    assert module._followed(same) == (
-        "Teacher and student have as many layers: layer i follows layer i."
-    )
+    said = followed(distilled.recipe, teacher(STUDENT), distilled.student)
+    assert said == "Teacher and student have as many layers: layer i follows layer i."
 
 
 def test_few_epochs_are_reported_with_the_average_that_they_learnt_with(distilled):

@@ -9,7 +9,7 @@ from .config import PRESETS, ModelConfig
 from .console import aside, said
 from .curve import Record
 from .devices import is_first
-from .distillation import Distillation, announced, beginning_of, check, noted
+from .distillation import Distillation, announced, beginning_of, check, followed, noted
 from .featurecache import Examples, FeatureCache, WithFeatures
 from .folders import make_folder
 from .gather import Wanted, check_folder, gather, once
@@ -60,7 +60,7 @@ def _run(plan: Distillation, teacher: Teacher, student: FastSAM3D, limit: Limit)
     beginning = beginning_of(plan, teacher, student)
     if is_first():
         aside.print(announced(plan), soft_wrap=True)
-        aside.print(beginning, soft_wrap=True)
+        aside.print(beginning, followed(plan.recipe, teacher, student), soft_wrap=True)
     examples = gather(_wanted(plan, teacher, student))
     distill(
         student, teacher, examples.learnt, plan.folder, plan.recipe, cache=plan.cache, limit=limit

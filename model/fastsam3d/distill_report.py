@@ -8,6 +8,7 @@ from .cost import REPEATS, machine
 from .cube import LARGEST_TURN
 from .curve import read_log, write_curve
 from .distill_results import SHIPPED, Distilled, compared, measure, table
+from .distillation import followed
 from .document import Block, Heading, Picture, Table, Text, called, write_both
 from .gather import Gathered
 from .inputs import pick_device
@@ -49,20 +50,12 @@ def _networks(done: Distilled) -> list[Block]:
             [role, name, preset, str(depth(encoder)), str(width(encoder)), f"{count / 1e6:.1f} M"]
         )
     head = ["", "Given as", "Preset", "Layers", "Width", "Parameters"]
+    layers = followed(done.recipe, done.teacher, done.student)
     return [
         Heading("Networks"),
         Table(head, rows),
-        Text(f"{_followed(done)} The teacher's hash: {done.teacher.sha256()}."),
+        Text(f"{layers} The teacher's hash: {done.teacher.sha256()}."),
     ]
-
-
-def _followed(done: Distilled) -> str:
-    if done.recipe.features == "none":
-        return "The student follows the teacher's masks alone, not its layers."
-    theirs, own = (depth(encoder_of(one)) for one in (done.teacher.network, done.student))
-    if theirs == own:
-        return "Teacher and student have as many layers: layer i follows layer i."
-    return f"Layer i of the student follows layer {theirs // own}i of the teacher."
 
 
 def _recipe(done: Distilled) -> list[Block]:

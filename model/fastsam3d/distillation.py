@@ -14,6 +14,7 @@ from .inputs import pick_device
 from .loop_config import LoopConfig
 from .model import FastSAM3D
 from .recipes import Recipe, shown
+from .taps import depth, encoder_of
 from .teacher import Teacher
 
 _MACHINE = ("device", "devices", "nodes", "precision", "micro", "save_every")
@@ -114,3 +115,13 @@ def _length(config: LoopConfig) -> str:
         return f"{config.seconds:g} seconds"
     count, unit = (config.steps, "step") if config.steps else (config.epochs, "epoch")
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def followed(recipe: Recipe, teacher: Teacher, student: FastSAM3D) -> str:
+    """Say which layers a student follows."""
+    if recipe.features == "none":
+        return "The student follows the teacher's masks alone, not its layers."
+    theirs, own = (depth(encoder_of(one)) for one in (teacher.network, student))
+    if theirs == own:
+        return "Teacher and student have as many layers: layer i follows layer i."
+    return f"Layer i of the student follows layer {theirs // own}i of the teacher."

@@ -149,7 +149,7 @@ def _tests(versus: Sequence[Versus]) -> str:
     for one in versus:
         found = one.comparison
         verdict = "yes" if found.better else "no"
-        change, p = f"{found.difference:+.3f}", f"{found.p:.2g}"
+        change, p = f"{found.difference:+.3f}", f"{found.p:.2g}" if found.is_telling else "-"
         names = f"{one.method} against {one.other}"
         rows.append([names, str(one.clicks), change, p, str(found.patients), verdict])
     head = ["Dice", "Clicks", "Mean difference", "p", "Patients", f"Better (p < {BETTER_BELOW})"]
