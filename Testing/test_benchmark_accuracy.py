@@ -155,14 +155,16 @@ def test_failing_method_is_counted_with_its_last_score(manifest, two_systems, mo
 
 
 @pytest.mark.parametrize("protocol", ["published", "sound"])
-@pytest.mark.parametrize("error", [
-    RuntimeError("CUDA out of memory"), MemoryError("Unable to allocate 3.0 GiB"),
-    OSError(12, "Cannot allocate memory"),
+@pytest.mark.parametrize(("kind", "words"), [
+    (RuntimeError, ["CUDA out of memory"]), (MemoryError, ["Unable to allocate 3.0 GiB"]),
+    (OSError, [12, "Cannot allocate memory"]),
 ])  # fmt: skip
-def test_full_memory_is_told_and_no_failure(manifest, two_systems, monkeypatch, error, protocol):
+def test_full_memory_is_told_and_no_failure(
+    manifest, two_systems, monkeypatch, kind, words, protocol
+):
     class Full(BrightVolumes):
         def embed_patch(self, patch):
-            raise error
+            raise kind(*words)  # a new one each time: its traceback holds the session
 
     use_volumes(monkeypatch, Full())
     with pytest.raises(InputError, match="memory of cpu is full with sam-med3d"):
