@@ -136,7 +136,7 @@ def test_stopped_by_the_user_keeps_what_was_measured_and_goes_on(
     call = ("efficiency", tmp_path, "--system", "mobilesam", "--system", "tinysam")
     code, _, err = run(*call, "--device", "cpu")
     assert code == 130
-    assert "Stopped; what was measured is kept" in err
+    assert "Stopped; what was finished is kept" in err
     assert len(lines(tmp_path / "efficiency.jsonl")) == 2
     code, _, _ = run(*call, "--device", "cpu")
     assert code == 0
@@ -210,7 +210,7 @@ def test_accuracy_that_is_stopped_keeps_each_object_and_goes_on(
     call = ("accuracy", manifest, tmp_path / "out", *TOOL)
     code, _, err = run(*call)
     assert code == 130
-    assert "Stopped; what was measured is kept" in err
+    assert "Stopped; what was finished is kept" in err
     kept = list((tmp_path / "out" / "accuracy" / "blocks-sound" / "records").iterdir())
     assert sum(len(lines(path)) for path in kept) == 1
     assert run(*call)[0] == 0

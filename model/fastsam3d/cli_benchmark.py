@@ -1,20 +1,17 @@
 """The commands `benchmark efficiency`, `accuracy`, `ablation`, `report` and `all`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .cli_options import Device
+from .stopped import goes_on
 
 benchmark_app = typer.Typer(
     help="Measure the paper's Tables 1 to 4 and write them beside the paper's figures.",
     pretty_exceptions_enable=False,
 )
-
-_STOPPED = 130
 
 Output = Annotated[Path, typer.Argument(help="The folder to work in; called again, it goes on.")]
 Systems = Annotated[
@@ -73,6 +70,7 @@ Processes = Annotated[
 
 
 @benchmark_app.command()
+@goes_on
 def efficiency(
     output: Output,
     system: Systems = None,
@@ -90,12 +88,12 @@ def efficiency(
     asked = Efforts(
         output / EFFICIENCY, tuple(system or SYSTEMS), device, slices, limit_seconds, runs
     )
-    with _stopping():
-        commands.efficiency(asked)
+    commands.efficiency(asked)
     commands.report(output)
 
 
 @benchmark_app.command()
+@goes_on
 def accuracy(
     manifest: Annotated[
         Path, typer.Argument(help="A CSV file of images and label maps, as `prepare` writes it.")
@@ -150,12 +148,12 @@ def accuracy(
         strategy=strategy, paired=not unpaired, untrained=untrained, device=device,
         processes=processes,
     )  # fmt: skip
-    with _stopping():
-        whole = commands.accuracy(output, dataset, protocol, asked)
+    whole = commands.accuracy(output, dataset, protocol, asked)
     commands.report(output, due=whole)
 
 
 @benchmark_app.command()
+@goes_on
 def ablation(
     output: Output,
     geometry: Annotated[
@@ -210,10 +208,9 @@ def ablation(
     )
     if scans:
         check_rows(asked)
-    with _stopping():
-        commands.ablation(asked)
-        if scans:
-            commands.ablation_dice(asked.output, dataset, protocol, scans)
+    commands.ablation(asked)
+    if scans:
+        commands.ablation_dice(asked.output, dataset, protocol, scans)
     commands.report(output)
 
 
@@ -228,6 +225,7 @@ def report(
 
 
 @benchmark_app.command(name="all")
+@goes_on
 def everything(
     output: Output,
     manifest: Annotated[
@@ -275,23 +273,10 @@ def everything(
     ]  # fmt: skip
     commands.check(protocol, plans)
     whole = None
-    with _stopping():
-        commands.efficiency(efforts)
-        commands.ablation(Sweep(forms, device=device, limit_s=limit_seconds, runs=runs))
-        for dataset, asked in zip(datasets, plans, strict=True):
-            if ablation_dice:
-                commands.ablation_dice(forms, dataset, protocol, asked)
-            whole = commands.accuracy(output, dataset, protocol, asked)
+    commands.efficiency(efforts)
+    commands.ablation(Sweep(forms, device=device, limit_s=limit_seconds, runs=runs))
+    for dataset, asked in zip(datasets, plans, strict=True):
+        if ablation_dice:
+            commands.ablation_dice(forms, dataset, protocol, asked)
+        whole = commands.accuracy(output, dataset, protocol, asked)
     commands.report(output, due=whole)
-
-
-@contextmanager
-def _stopping() -> Iterator[None]:
-    """End with an exit code of its own when the user stops it."""
-    from .benchmark.commands import Stopped
-
-    try:
-        yield
-    except Stopped:
-        typer.echo("Stopped; what was measured is kept, and the same command goes on.", err=True)
-        raise typer.Exit(_STOPPED) from None

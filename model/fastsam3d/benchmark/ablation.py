@@ -5,16 +5,17 @@ segment length w and dilation r are swept.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 from ..errors import InputError
-from ..lines import add_line, drop_cut_line, whole_lines
-from .efficiency import Efficiency, filled, is_settled
+from .efficiency import Efficiency, filled
 from .forms import ENCODER, GEOMETRIES, SPARSE, USUAL, Sizes, sizes_of
 from .measurement import Request
+from .rows import measure_missing, rows_of
 from .table_ablation import FORMS, Form
 from .watch import watched
 
@@ -100,19 +101,9 @@ def measure_all(asked: Sweep, on_row: Callable[[Row], None]) -> list[Row]:
     from ..inputs import pick_device
     from .machine import machine
 
-    device, here = str(pick_device(asked.device)), machine()
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    there = {row.key: row for row in read_rows(asked.output)}
-    drop_cut_line(asked.output)
-    rows = []
-    for blank, request in planned(asked, device, here):
-        row = there.get(blank.key)
-        if row is None or not is_settled(row.skipped, row.given_up_s, asked.limit_s):
-            row = measured(blank, request, asked.limit_s)
-            keep(asked.output, there, row)
-        on_row(row)
-        rows.append(row)
-    return rows
+    rows = planned(asked, str(pick_device(asked.device)), machine())
+    fill = partial(measured, limit_s=asked.limit_s)
+    return measure_missing(asked.output, read_rows(asked.output), rows, fill, asked.limit_s, on_row)
 
 
 def measured(blank: Row, request: Request, limit_s: float) -> Row:
@@ -147,18 +138,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         InputError: the file holds something else.
     """
-    rows = [_parsed(line, n, path) for n, line in enumerate(whole_lines(path), 1)]
-    return list({row.key: row for row in rows}.values())
-
-
-def keep(path: Path, rows: dict[Key, Row], row: Row) -> None:
-    """Add a row to a file and to those that are known of it; or replace it in both."""
-    known = row.key in rows
-    rows[row.key] = row
-    if known:
-        _rewrite(path, rows.values())
-    else:
-        add_line(path, asdict(row))
+    return rows_of(path, _parsed, "ablation")
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
@@ -203,18 +183,7 @@ def _precisions(device: str) -> tuple[bool, ...]:
     return (False, True) if device.startswith("cuda") else (False,)
 
 
-def _rewrite(path: Path, rows: Iterable[Row]) -> None:
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
-    scratch.replace(path)
-
-
-def _parsed(line: bytes, number: int, path: Path) -> Row:
-    try:
-        row = Row(**json.loads(line))
-        FORMS[row.form]
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"Line {number} of {path} is no row of `benchmark ablation`; choose another file."
-        ) from error
+def _parsed(line: bytes) -> Row:
+    row = Row(**json.loads(line))
+    FORMS[row.form]
     return row

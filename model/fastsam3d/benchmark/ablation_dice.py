@@ -4,7 +4,7 @@ The same weights run in each form. They were trained with sparse attention, so d
 that is what changing the form afterwards does, and not what training with it would give.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,11 +23,12 @@ from ..session import Session
 from ..summary import summarise
 from . import paper_figures as paper
 from . import published
-from .ablation import Row, Sweep, keep, read_rows
+from .ablation import Row, Sweep, read_rows
 from .ablation import planned as planned_rows
 from .accuracy import Asked, planned
 from .entrants import network_of
 from .forms import OURS, TRAINED_TOKENS, USUAL, use_form
+from .rows import keep
 from .shards import OnDone
 from .sound import Evaluate
 from .table_ablation import FORMS
@@ -112,7 +113,7 @@ def add_dice(path: Path, dataset: str, dice: Mapping[str, tuple[float, ...]]) ->
     Raises:
         InputError: a form has no row yet, or the file holds something else.
     """
-    rows = {row.key: row for row in read_rows(path)}
+    rows: dict[Hashable, Row] = {row.key: row for row in read_rows(path)}
     for form, row in _row_of_each(list(rows.values()), path).items():
         keep(path, rows, replace(row, dice={**row.dice, dataset: dice[form]}))
 

@@ -1,11 +1,10 @@
 """What the commands of `fastsam3d benchmark` do and say."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ..bars import Show, bar
 from ..console import aside, said
@@ -40,9 +39,8 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
 
 DEFAULT = "fastsam3d-default"
 
-
-class Stopped(Exception):  # noqa: N818  (no error: it is what the user asked for)
-    """The user stopped a benchmark; what was measured is kept."""
+_A = TypeVar("_A", Efforts, Sweep)
+_R = TypeVar("_R", Efficiency, Row)
 
 
 def efficiency(asked: Efforts) -> None:
@@ -50,18 +48,10 @@ def efficiency(asked: Efforts) -> None:
 
     Raises:
         InputError: there is no such device, or the file holds something else.
-        Stopped: by the user.
     """
-    if not is_first():
-        return
-    make_folder(asked.output.parent)
-    rows = list(planned_efficiency(asked, "", ""))
-    with _stoppable(), bar("efficiency", len(rows)) as show:
-        told = _Told(show)
-        measured = measure_all(asked, lambda row: told.one(_said_of(row)))
-    for row in measured:
-        if row.skipped:
-            aside.print(f"Not measured: {_said_of(row)}", soft_wrap=True)
+    if is_first():
+        count = len(list(planned_efficiency(asked, "", "")))
+        _measure("efficiency", asked, count, measure_all, _said_of)
 
 
 def ablation(asked: Sweep) -> None:
@@ -69,18 +59,10 @@ def ablation(asked: Sweep) -> None:
 
     Raises:
         InputError: there is no such device, or the file holds something else.
-        Stopped: by the user.
     """
-    if not is_first():
-        return
-    make_folder(asked.output.parent)
-    rows = list(planned_ablation(asked, str(pick_device(asked.device)), ""))
-    with _stoppable(), bar("ablation", len(rows)) as show:
-        told = _Told(show)
-        measured = measure_forms(asked, lambda row: told.one(_said_of_form(row)))
-    for row in measured:
-        if row.skipped:
-            aside.print(f"Not measured: {_said_of_form(row)}", soft_wrap=True)
+    if is_first():
+        count = len(list(planned_ablation(asked, str(pick_device(asked.device)), "")))
+        _measure("ablation", asked, count, measure_forms, _said_of_form)
 
 
 def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None:
@@ -96,7 +78,6 @@ def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None
 
     Raises:
         InputError: as `check`.
-        Stopped: by the user.
     """
     check(protocol, ())
     if not is_first():
@@ -104,7 +85,7 @@ def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None
     for each in PROTOCOLS[protocol]:
         own = of_ours(replace(asked, protocol=each, clicks=CLICKS[-1]))
         chosen, _ = planned(own)
-        with _stoppable(), bar(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as show:
+        with bar(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as show:
             measure_dice(rows, dataset, own, _Told(show).one)
 
 
@@ -129,7 +110,6 @@ def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> bool:
 
     Raises:
         InputError: as `check`.
-        Stopped: by the user.
     """
     check(protocol, ())
     if protocol == "both" and BOXES in asked.methods and is_first():
@@ -208,6 +188,23 @@ def report(folder: Path, *, due: bool | None = None) -> None:
         said.print(str(write_report(folder, machine())), soft_wrap=True)
 
 
+def _measure(
+    title: str,
+    asked: _A,
+    count: int,
+    measure: Callable[[_A, Callable[[_R], None]], list[_R]],
+    said_of: Callable[[_R], str],
+) -> None:
+    """Measure a table row by row under a bar, then say what has no time."""
+    make_folder(asked.output.parent)
+    with bar(title, count) as show:
+        told = _Told(show)
+        rows = measure(asked, lambda row: told.one(said_of(row)))
+    for row in rows:
+        if row.skipped:
+            aside.print(f"Not measured: {said_of(row)}", soft_wrap=True)
+
+
 def _by_protocol(protocol: str, asked: Asked) -> Iterator[Asked]:
     """Yield what each protocol measures; of both, `sound` without boxes round the true masks."""
     for each in PROTOCOLS[protocol]:
@@ -225,7 +222,7 @@ def _accuracy(folder: Path, asked: Asked) -> bool:
         note_machine(folder, machine())
     shares = shares_of(asked.processes, asked.device)
     count = sum(len(part_of(chosen.tasks, share)) for share in shares) * len(methods)
-    with _stoppable(), bar(f"accuracy, {asked.protocol}", count) as show:
+    with bar(f"accuracy, {asked.protocol}", count) as show:
         outcome = run(asked, _Told(show).one)
     if outcome.missing:
         aside.print(
@@ -234,14 +231,6 @@ def _accuracy(folder: Path, asked: Asked) -> bool:
             soft_wrap=True,
         )
     return not outcome.missing
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped from None
 
 
 def _weight(text: str) -> tuple[str, Path]:

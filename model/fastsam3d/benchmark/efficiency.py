@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..lines import add_line, drop_cut_line, whole_lines
 from .forms import ENCODER, PUBLISHED, TRAINED_TOKENS
 from .measurement import SYSTEM_PART, Outcome, Request
+from .rows import measure_missing, rows_of
 from .systems import SYSTEMS, find
 from .watch import watched
 
@@ -149,23 +149,13 @@ def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Ef
     from ..inputs import pick_device
     from .machine import machine
 
-    device, here = str(pick_device(asked.device)), machine()
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    there = {
-        row.key: row
-        for row in read_rows(asked.output)
-        if is_settled(row.skipped, row.given_up_s, asked.limit_s)
-    }
-    drop_cut_line(asked.output)
-    rows = []
-    for blank, request in planned(asked, device, here):
-        row = there.get(blank.key)
-        if row is None:
-            row = filled(blank, watched(request, asked.limit_s), request.passes)
-            add_line(asked.output, asdict(row))
-        on_row(row)
-        rows.append(row)
-    return rows
+    def measured(blank: Efficiency, request: Request) -> Efficiency:
+        return filled(blank, watched(request, asked.limit_s), request.passes)
+
+    rows = planned(asked, str(pick_device(asked.device)), machine())
+    return measure_missing(
+        asked.output, read_rows(asked.output), rows, measured, asked.limit_s, on_row
+    )
 
 
 def planned(asked: Efforts, device: str, machine: str) -> Iterator[tuple[Efficiency, Request]]:
@@ -216,19 +206,13 @@ def filled(blank: Efficiency, outcome: Outcome, passes: int) -> Efficiency:
     return row
 
 
-def is_settled(skipped: str, given_up_s: float | None, limit_s: float) -> bool:
-    """Tell by two fields of a row whether it has a time, or would take too long again."""
-    return not skipped or (given_up_s is not None and limit_s <= given_up_s)
-
-
 def read_rows(path: Path) -> list[Efficiency]:
     """Read the rows of a file, the newest of each; none if there is no file.
 
     Raises:
         InputError: the file holds something else.
     """
-    rows = [_parsed(line, n, path) for n, line in enumerate(whole_lines(path), 1)]
-    return list({row.key: row for row in rows}.values())
+    return rows_of(path, lambda line: Efficiency(**json.loads(line)), "efficiency")
 
 
 def _parts(system: str, *, variants: bool) -> Iterator[tuple[str, str, Made]]:
@@ -238,12 +222,3 @@ def _parts(system: str, *, variants: bool) -> Iterator[tuple[str, str, Made]]:
     if variants and system in _VARIANTS:
         ending, made = _VARIANTS[system]
         yield system + ending, "encoder", made
-
-
-def _parsed(line: bytes, number: int, path: Path) -> Efficiency:
-    try:
-        return Efficiency(**json.loads(line))
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"Line {number} of {path} is no row of `benchmark efficiency`; choose another file."
-        ) from error
