@@ -25,6 +25,15 @@ MODULES = {
 }
 """Module name to its logic's class, in the order in which they need one another."""
 
+SEGMENT_COLORS = (
+    (0.0, 0.0, 0.0),
+    (0.2, 0.8, 0.3),
+    (0.9, 0.5, 0.2),
+    (0.3, 0.5, 0.9),
+    (0.9, 0.8, 0.2),
+)
+"""Red, green and blue; the first is of no segment."""
+
 
 @dataclass(frozen=True)
 class Headless:
@@ -62,11 +71,26 @@ def _application_logic(scene: Any) -> Any:
     logic.SetMRMLScene(scene)
     logic.GetColorLogic().SetMRMLScene(scene)
     logic.GetColorLogic().AddDefaultColorNodes()
+    scene.AddNode(_segment_colors())
     logic.SetSliceLogics(vtk.vtkCollection())
     logic.SetViewLogics(vtk.vtkCollection())
     for factory in FACTORIES:
         getattr(slicer, factory).GetInstance().SetMRMLApplicationLogic(logic)
     return logic
+
+
+def _segment_colors() -> Any:
+    """Return the table that segments take their colours from, which the desktop reads from a file.
+
+    Without it they are random, and now and then as grey as the scan.
+    """
+    table = slicer.vtkMRMLColorTableNode()
+    table.SetSingletonTag("FileGenericAnatomyColors.txt")
+    table.SetTypeToUser()
+    table.SetNumberOfColors(len(SEGMENT_COLORS))
+    for number, color in enumerate(SEGMENT_COLORS):
+        table.SetColor(number, f"segment {number}", *color)
+    return table
 
 
 def _add_module(headless: Headless, name: str, logic: Any) -> None:
