@@ -67,6 +67,11 @@ def test_forms_come_before_the_sweeps_and_nothing_is_measured_twice():
     assert swept == sorted(swept, reverse=True)
 
 
+def test_where_segments_do_not_fit_dense_forms_are_measured_alone():
+    rows = plan(tokens=(4,), segments=())
+    assert [row.form for row in rows] == ["plain", "flash"] * 2
+
+
 @pytest.mark.parametrize(("tokens", "count"), [(8, 18), (16, 24)])
 def test_each_w_and_r_is_swept_whose_product_divides_the_tokens(tokens, count):
     own = [row for row in plan() if (row.geometry, row.tokens) == ("published", tokens)]
@@ -141,6 +146,15 @@ def test_a_line_that_a_crash_cut_short_is_measured_again(path, watched):
     assert run(path) == first
     assert len(watched) == 5
     assert len(lines(path)) == 4
+
+
+def test_what_is_about_to_be_measured_is_told_before(path, watched):
+    told = []
+    asked = Sweep(path, device="cpu", **ONE)
+    rows = measure_all(asked, lambda row: None, lambda row: told.append((row.form, len(watched))))
+    assert told == [(row.form, n) for n, row in enumerate(rows)]
+    measure_all(asked, lambda row: None, told.append)
+    assert len(told) == len(rows)
 
 
 def test_another_machine_has_rows_of_its_own(path, watched, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -108,10 +109,25 @@ def test_another_call_evaluates_only_what_is_missing(desk, tmp_path, seen):
     assert list(again.items())[:3] == list(first.items())[:3]
 
 
-def test_a_folder_of_another_manifest_is_refused(desk, tmp_path):
+def test_a_folder_of_another_manifest_is_refused(desk, tmp_path, seen):
+    dice_of_forms(asked(desk, tmp_path))
     (tmp_path / "asked.json").write_text(json.dumps({"manifest": "another"}))
     with pytest.raises(InputError, match="another ablation, with another manifest"):
         dice_of_forms(asked(desk, tmp_path))
+
+
+def test_a_folder_without_a_result_is_free_for_another_manifest(desk, tmp_path, seen):
+    (tmp_path / "asked.json").write_text(json.dumps({"manifest": "another"}))
+    dice_of_forms(asked(desk, tmp_path))
+    about = json.loads((tmp_path / "asked.json").read_text())
+    assert about["manifest"] == str(desk / "manifest.csv")
+
+
+def test_a_manifest_is_the_same_by_its_file_and_by_its_folder(desk, tmp_path, seen):
+    one = asked(desk, tmp_path)
+    dice_of_forms(one)
+    dice_of_forms(replace(one, manifest=desk))
+    assert len(seen) == 4
 
 
 def test_fewer_clicks_than_the_table_shows_are_refused(desk, tmp_path):
@@ -155,7 +171,7 @@ def test_the_table_says_whose_dice_it_is(measured):
     dice = list(ablation_grids(read_rows(measured)))[-1]
     (whose,) = dice.notes
     assert whose.startswith("Dice is of fastsam3d-default's weights in each form")
-    assert "`fastsam3d benchmark ablation` measures it with our weights" in " ".join(dice.remarks)
+    assert "measures it with our weights, on" in " ".join(dice.remarks)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_full_memory_is_told_and_no_failure(
 ):
     class Full(BrightVolumes):
         def embed_patch(self, patch):
-            raise kind(*words)  # a new one each time: its traceback holds the session
+            raise kind(*words)  # anew: its traceback holds the session
 
     use_volumes(monkeypatch, Full())
     with pytest.raises(InputError, match="memory of cpu is full with sam-med3d"):

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 
 from fastsam3d.benchmark import ablation as ablation_module
-from fastsam3d.benchmark import commands
+from fastsam3d.benchmark import arguments, commands
 from fastsam3d.benchmark import efficiency as efficiency_module
 from fastsam3d.benchmark.measurement import Counted, Outcome, Timed
 from fastsam3d.classical import RegionGrowing
@@ -219,14 +219,14 @@ def test_accuracy_that_is_stopped_keeps_each_object_and_goes_on(
 
 
 def test_weights_name_what_is_measured_beside_the_methods():
-    given = commands.weights_of(["sam=a=b.pth", "medsam=c.pth"])
+    given = arguments.weights_of(["sam=a=b.pth", "medsam=c.pth"])
     assert [(system, str(path)) for system, path in given] == [
         ("sam", "a=b.pth"), ("medsam", "c.pth"),
     ]  # fmt: skip
-    assert commands.methods_of(["sam", "fast-marching"], given) == (
+    assert arguments.methods_of(["sam", "fast-marching"], given) == (
         "sam", "fast-marching", "medsam",
     )  # fmt: skip
-    assert commands.methods_of([], ()) == ("fastsam3d-default",)
+    assert arguments.methods_of([], ()) == ("fastsam3d-default",)
 
 
 @pytest.mark.parametrize(
@@ -255,10 +255,23 @@ def test_all_refuses_what_accuracy_cannot_use_before_it_measures_anything(run, m
     assert not (tmp_path / "out").exists()
 
 
-def test_report_of_no_folder_is_refused(run, tmp_path):
-    code, _, err = run("report", tmp_path / "none")
+def test_report_into_a_new_folder_has_table_1_and_the_papers_figures(run, tmp_path):
+    code, out, _ = run("report", tmp_path / "new")
+    assert code == 0
+    assert out.strip() == str(tmp_path / "new" / "report.html")
+    page = (tmp_path / "new" / "report.md").read_text(encoding="utf-8")
+    assert "Table 1" in page
+    assert "369.0" in page
+
+
+@pytest.mark.parametrize("command", ["report", "efficiency", "ablation", "all"])
+def test_a_file_in_place_of_the_folder_is_told(run, measured, tmp_path, command):
+    (tmp_path / "some.txt").touch()
+    code, _, err = run(command, tmp_path / "some.txt")
     assert code == 2
-    assert "run a benchmark into it first" in err
+    assert "some.txt is a file; give a folder" in err
+    assert err.count("\n") == 1
+    assert not measured.asked
 
 
 def test_all_measures_everything_and_writes_one_page(run, measured, manifest, tmp_path):

@@ -76,6 +76,12 @@ def test_last_call_says_which_objects_count(manifest):
     assert collected(manifest).finished
 
 
+def test_what_was_left_out_is_read_with_its_reason(manifest):
+    manifest.write_text(f"{manifest.read_text()}\nc,c,scans/a1.nii.gz,,CT,\n")
+    run(asked(manifest, (TOOL,), limit=1))
+    assert collected(manifest).left_out == (("c", "no label map"),)
+
+
 def test_results_of_another_split_are_not_replaced(manifest):
     lines = manifest.read_text().splitlines()
     splits = ["split", "train", "val"]

@@ -1,14 +1,18 @@
 import json
+import signal
 
 import pytest
 
 from fakewatch import FakeWatch
-from fastsam3d.benchmark import ablation, commands, efficiency
+from fastsam3d.benchmark import ablation, accuracy, arguments, commands, efficiency
 from fastsam3d.benchmark.accuracy import Outcome
+from fastsam3d.benchmark.table_ablation import FORMS
+from fastsam3d.classical import RegionGrowing
 from fastsam3d.cli import main
 from minibench import write_manifest
 
 TOOL = ("--method", "region-growing", "--clicks", 1, "--protocol", "sound")
+SMALL = ("--geometry", "published", "--tokens", 8, "--no-sweep")
 FEW = ("--protocol", "published", "--clicks", 1, "--limit", 1, "--device", "cpu")
 
 
@@ -51,14 +55,15 @@ def dice(monkeypatch):
 
 @pytest.fixture
 def evaluated(monkeypatch):
-    """Note of what Table 2 is asked, instead of evaluating."""
+    """Note of what Table 2 is asked, instead of evaluating; takes any file for weights."""
     noted = []
 
-    def run(asked, on_done):
+    def run(asked, on_done, ready):
         noted.append(asked)
         return Outcome((), None)
 
     monkeypatch.setattr(commands, "run", run)
+    monkeypatch.setattr(accuracy, "check_usable", lambda methods: None)
     return noted
 
 
@@ -93,7 +98,7 @@ def test_weights_of_other_systems_do_not_stop_all_at_the_dice_of_the_forms(
     more = ("--weights", f"sam={weights}", "--ablation-dice", *FEW)
     code, err = call("all", tmp_path / "out", "--manifest", manifest, *more)
     assert code == 0, err
-    assert [(asked.methods, asked.weights) for asked in dice] == [((commands.DEFAULT,), ())]
+    assert [(asked.methods, asked.weights) for asked in dice] == [((arguments.DEFAULT,), ())]
     assert [(asked.methods, asked.weights) for asked in evaluated] == [
         (("sam",), (("sam", weights),))
     ]
@@ -181,3 +186,111 @@ def test_boxes_round_the_truth_are_left_out_of_sound_when_both_protocols_are_ask
         *by_sound, ("published", methods),
     ]  # fmt: skip
     assert "measured by the protocol published alone" in " ".join(err.split())
+
+
+def test_what_is_measured_is_named_before_it_is(call, watched, tmp_path, capsys, monkeypatch):
+    said = []
+
+    def watching(request, limit_s):
+        said.append(capsys.readouterr().err)
+        return watched(request, limit_s)
+
+    for module in (ablation, efficiency):
+        monkeypatch.setattr(module, "watched", watching)
+    code, _ = call("all", tmp_path / "out", "--system", "tinysam", "--device", "cpu", *SMALL)
+    assert code == 0
+    assert said[0] == "efficiency: 0%, now TinySAM, encoder\n"
+    assert said[2].endswith("ablation: 0%, now published, 8³ tokens, neither\n")
+    assert len(said) == 2 + 4
+
+
+def test_all_names_methods_and_forms_as_they_begin(call, watched, dice, manifest, tmp_path):
+    more = ("--manifest", manifest, "--ablation-dice", "--device", "cpu", "--system", "sam", *TOOL)
+    ours = ("--geometry", "fastsam3d-default", "--tokens", 8, "--no-sweep", "--limit", 1)
+    code, err = call("all", tmp_path / "out", *more, *ours)
+    assert code == 0
+    assert "ablation, sound: 0%, now 4 forms on 1 object\n" in err
+    assert "accuracy, sound: 0%, now region-growing on 1 object\n" in err
+
+
+def test_all_can_be_made_small(call, watched, manifest, tmp_path):
+    named = ("--manifest", manifest, "--name", "amos", "--system", "sam", "--system", "medsam")
+    code, err = call("all", tmp_path / "out", *named, *SMALL, *TOOL, "--device", "cpu")
+    assert code == 0, err
+    assert [request.arguments.get("system") for request in watched[:4]] == ["sam"] * 2 + [
+        "medsam"
+    ] * 2
+    assert [request.arguments["form"] for request in watched[4:]] == list(FORMS)
+    assert [path.name for path in (tmp_path / "out" / "accuracy").iterdir()] == ["amos-sound"]
+
+
+@pytest.mark.parametrize("command", ["ablation", "all"])
+@pytest.mark.parametrize("tokens", [0, 1, 4, 12])
+def test_a_size_without_sparse_forms_is_refused(call, watched, tmp_path, command, tokens):
+    code, err = call(command, tmp_path / "out", "--tokens", 8, "--tokens", tokens)
+    assert code == 2
+    assert f"Got {tokens} tokens a side; give a multiple of 8, as the segments of" in err
+    assert not watched
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_name_is_for_one_dataset_alone(call, watched, manifest, tmp_path, count):
+    code, err = call("all", tmp_path / "out", *("--manifest", manifest) * count, "--name", "amos")
+    assert code == 2
+    assert f"Got --name amos and {count} manifests; give it with one." in err
+    assert not watched
+
+
+def test_all_refuses_dice_that_would_have_no_rows(call, watched, manifest, tmp_path):
+    code, err = call("all", tmp_path / "out", "--manifest", manifest, "--ablation-dice", *SMALL)
+    assert code == 2
+    assert "measure that first, with --geometry fastsam3d-default --tokens 8" in err
+    assert not watched
+
+
+@pytest.mark.parametrize("stopped", [1, 3, 7])
+def test_ctrl_c_at_all_ends_in_one_sentence_and_the_call_goes_on(
+    call, watched, manifest, tmp_path, stopped, monkeypatch
+):
+    started = []
+
+    def start(*arguments):
+        started.append(arguments)
+        if len(started) == stopped:
+            signal.raise_signal(signal.SIGINT)
+
+    def watching(request, limit_s):
+        start(request)
+        return watched(request, limit_s)
+
+    real = RegionGrowing.start
+    monkeypatch.setattr(RegionGrowing, "start", lambda *them: (start(*them), real(*them)))
+    for module in (ablation, efficiency):
+        monkeypatch.setattr(module, "watched", watching)
+    named = ("all", tmp_path / "out", "--manifest", manifest, "--limit", 1, "--system", "sam")
+    code, err = call(*named, *SMALL, *TOOL, "--device", "cpu")
+    assert code == 130
+    assert err.endswith("\nStopped; what was finished is kept, and the same command goes on.\n")
+    assert "Traceback" not in err
+    assert len(watched) == stopped - 1
+    assert call(*named, *SMALL, *TOOL, "--device", "cpu")[0] == 0
+    assert len(started) == 2 + 4 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (("--limit", 2), "1 object, beyond --limit 2; call again with a higher one."),
+        ((), "1 object, which the manifest no longer holds."),
+    ],
+)
+def test_objects_of_earlier_calls_that_are_not_shown_are_told(
+    call, manifest, tmp_path, limit, told
+):
+    _, err = call("accuracy", manifest, tmp_path / "out", *TOOL, "--limit", 3)
+    assert "not shown" not in err
+    if not limit:
+        manifest.write_text(manifest.read_text().partition("\nb1")[0])
+    code, err = call("accuracy", manifest, tmp_path / "out", *TOOL, *limit)
+    assert code == 0
+    assert f"Measured earlier and kept, but not shown: {told}\n" in err

@@ -178,6 +178,13 @@ def test_another_file_is_refused(path, watched, text):
     assert path.read_text() == text
 
 
+def test_what_is_about_to_be_measured_is_told_before(path, watched):
+    told = []
+    asked = Efforts(path, ("sam",), device="cpu")
+    measure_all(asked, lambda row: None, lambda row: told.append((row.part, len(watched))))
+    assert told == [("encoder", 0), ("decoder", 1)]
+
+
 def test_what_cannot_be_asked_is_refused(path):
     for slices in (0, 129):
         with pytest.raises(InputError, match=f"Got {slices} slices; expected 1 to 128"):

@@ -1,56 +1,21 @@
-from itertools import combinations
-
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Text
 
-from benchmarked import METHODS, OURS, efficiency, form, forms, scored
+from benchmarked import METHODS, efficiency, form, forms, scored
 from fastsam3d.benchmark import paper_figures as paper
 from fastsam3d.benchmark.labels import SMALL, Named, name_points, spread
-from fastsam3d.benchmark.palette import look
+from fastsam3d.benchmark.palette import PALE, look
 from fastsam3d.benchmark.plots import efficiency_bars
 from fastsam3d.benchmark.plots_dice import dice_by_clicks, time_and_dice
+from fastsam3d.benchmark.plots_forms import form_bars, form_pictures
 from fastsam3d.benchmark.plots_sweep import sweep, sweep_pictures
+from fastsam3d.benchmark.scored import METHODS as METHODS_BESIDE
 from fastsam3d.benchmark.systems import SYSTEMS
+from fastsam3d.benchmark.table_ablation import series
 from fastsam3d.benchmark.table_efficiency import by_place
-
-
-def written(figure):
-    """All texts of a picture that say something, but for the numbers along its axes."""
-    figure.draw_without_rendering()
-    ticks = [
-        label
-        for axes in figure.axes
-        for axis in (axes.xaxis, axes.yaxis)
-        for label in axis.get_ticklabels(which="both")
-    ]
-    texts = figure.findobj(Text)
-    return [text for text in texts if text.get_text() and text not in ticks]
-
-
-def box(text):
-    return Text.get_window_extent(text)
-
-
-def assert_apart(texts):
-    for one, other in combinations(texts, 2):
-        assert not box(one).shrunk(0.98, 0.9).overlaps(box(other).shrunk(0.98, 0.9)), (
-            one.get_text(), other.get_text(),
-        )  # fmt: skip
-
-
-def assert_inside(figure, texts):
-    for text in texts:
-        inner = box(text)
-        assert inner.x0 >= -1
-        assert inner.y0 >= -1
-        assert inner.x1 <= figure.bbox.width + 1
-        assert inner.y1 <= figure.bbox.height + 1
-
-
-def names(texts):
-    return [text for text in texts if isinstance(text, Annotation)]
+from pictured import assert_apart, assert_inside, names, written
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +60,8 @@ def test_letters_can_be_read_at_the_size_of_the_page(name, request):
 def test_each_system_has_a_colour_and_a_shape_of_its_own():
     looks = [look(key) for key in SYSTEMS]
     assert len({one.colour for one in looks}) == len({one.marker for one in looks}) == len(looks)
-    assert look("grow-from-seeds", 0).marker != look("fast-marching", 1).marker
+    tools = [look(name) for name in (*METHODS_BESIDE, "some-other-method")]
+    assert len({one.marker for one in (*looks, *tools)}) == len(looks) + len(tools)
 
 
 def test_names_are_moved_apart_no_farther_than_need_be_and_stay_in_order():
@@ -122,6 +88,25 @@ def test_names_of_points_that_nearly_coincide_are_apart():
     assert_inside(figure, found)
 
 
+def test_lines_to_far_names_lead_past_other_points():
+    figure = Figure(figsize=(3.2, 3), dpi=120)
+    axes = figure.subplots()
+    places = {
+        key: (found.encoder.ms + found.decoder.ms, paper.DICE["AMOS"][key][-1])
+        for key, found in paper.EFFICIENCY.items()
+    }
+    axes.set(xscale="log", xlim=(2, 2e4), ylim=(0, 1))
+    figure.draw_without_rendering()
+    name_points(axes, [Named(*place, SYSTEMS[key].title, PALE) for key, place in places.items()])
+    figure.draw_without_rendering()
+    leaders = [text for text in names(axes.texts) if not text.get_text()]
+    for leader in leaders:
+        line = leader.arrow_patch.get_window_extent()
+        start = axes.transData.transform(leader.xy)
+        for place in axes.transData.transform(list(places.values())):
+            assert np.allclose(place, start) or not line.padded(-1).contains(*place)
+
+
 def test_bars_are_as_long_as_what_was_measured_and_as_what_the_paper_prints(bars):
     encoder_ms, *_ = bars.axes
     widths = [round(patch.get_width(), 6) for patch in encoder_ms.patches]
@@ -132,52 +117,25 @@ def test_bars_are_as_long_as_what_was_measured_and_as_what_the_paper_prints(bars
 
 def test_what_was_not_measured_has_no_bar_and_says_so(bars):
     encoder_ms, encoder_flops, *_ = bars.axes
-    absent = [sum(t.get_text() == "not measured" for t in axes.texts) for axes in bars.axes]
-    assert absent == [2, 1, 2, 1, 1, 1]
+    assert bars.get_supxlabel().endswith("Not measured on cpu: SAM (encoder); FastSAM3D, default.")
+    assert sum("ot measured" in text.get_text() for text in bars.findobj(Text)) == 1
+    titles = [label.get_text() for label in encoder_ms.get_yticklabels()]
+    assert titles == [SYSTEMS[key].title for key in paper.EFFICIENCY]
     assert len(encoder_ms.patches) == 6 + 7
     assert len(encoder_flops.patches) == 7 + 7
 
 
-def test_paper_and_measurements_have_panels_of_their_own(time):
-    titles = [axes.get_title(loc="left") for axes in time.axes if axes.axison]
-    assert titles == [*(f"Paper: {name}" for name in paper.DATASETS), "amos, protocol published"]
-    texts = [text.get_text() for text in time.axes[0].texts if text.get_text()]
-    assert sorted(texts) == sorted(SYSTEMS[key].title for key in paper.EFFICIENCY)
+def test_bars_begin_at_the_same_power_of_ten_in_both_panels_of_a_unit(bars):
+    limits = [axes.get_xlim() for axes in bars.axes]
+    assert limits[:3] == limits[3:]
+    assert [round(low, 6) for low, _ in limits[:3]] == [1, 0.1, 0.1]
 
 
-def test_times_of_several_processes_say_so():
-    labels = [time_and_dice([scored(patients=1, processes=n)]).axes[3].get_xlabel() for n in (1, 4)]
-    assert labels == ["first click, ms", "first click, ms, 4 processes at once"]
-
-
-def test_papers_marks_stand_in_pictures_of_its_own_protocol_alone():
-    (axes,) = dice_by_clicks(scored("amos", methods=METHODS, patients=2)).axes
-    assert not [line for line in axes.lines if line.get_markerfacecolor() == "none"]
-    assert "paper" not in axes.get_title(loc="left")
-
-
-def test_without_measurements_the_papers_panels_are_left():
-    assert len(time_and_dice([]).axes) == 3
-
-
-def test_each_method_has_a_line_an_interval_and_its_name(clicks):
-    (axes,) = clicks.axes
-    lines = [line for line in axes.lines if len(line.get_xdata()) == 10]
-    assert len(lines) == 5
-    assert {text.get_text() for text in axes.texts} == {
-        "FastSAM3D, default", "SAM-Med3D", "grow-from-seeds", "region-growing", "fast-marching",
-    }  # fmt: skip
-    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
-    assert [tuple(line.get_ydata()) for line in hollow] == [paper.DICE["AMOS"]["sam-med3d"]]
-
-
-def test_intervals_are_those_of_the_summary():
-    one = scored(methods=(OURS,), patients=3)
-    (axes,) = dice_by_clicks(one).axes
-    (lines,) = axes.collections
-    found = one.methods[OURS].dice
-    wanted = [[found[n - 1].low, found[n - 1].high] for n in (1, 3, 5, 10)]
-    np.testing.assert_allclose([segment[:, 1] for segment in lines.get_segments()], wanted)
+def test_bars_are_of_the_colours_that_the_legend_says_and_say_what_they_are_of(bars):
+    (legend,) = bars.legends
+    said = {patch.get_facecolor() for patch in legend.get_patches()}
+    assert {bar.get_facecolor() for axes in bars.axes for bar in axes.patches} == said
+    assert "times are for all 128 slices of a volume, their GFLOPs for one" in bars.get_supxlabel()
 
 
 def test_sweep_has_a_curve_for_each_dilation_and_dense_attention_as_a_level(curves):
@@ -201,3 +159,24 @@ def test_what_a_sweep_could_not_measure_is_left_out_of_its_curve():
 def test_geometry_that_was_not_swept_has_no_picture(tmp_path):
     rows = [form("plain"), form("sparse", segment=64, dilation=4)]
     assert sweep_pictures(tmp_path, rows) == ()
+    (picture,) = form_pictures(tmp_path, rows)
+    assert picture.path.name == "table4-published-8-cpu.png"
+    assert picture.path.exists()
+
+
+def test_forms_have_bars_beside_the_papers_where_they_compare():
+    for geometry, printed in (("published", 4), ("fastsam3d-default", 0)):
+        rows = forms(geometry=geometry)[:3]
+        (group,) = series(rows)
+        figure = form_bars(group, rows)
+        milliseconds = figure.axes[0]
+        widths = [bar.get_width() for bar in milliseconds.patches]
+        assert [width for width in widths if width > 50] == [120.0, 70.0, 94.2]
+        assert len(widths) == 3 + printed
+        assert milliseconds.get_xscale() == ("log" if printed else "linear")
+        assert figure.get_supxlabel() == "Not measured: sparse and flash."
+        assert_inside(figure, written(figure))
+
+
+def test_forms_without_a_time_have_no_picture(tmp_path):
+    assert form_pictures(tmp_path, [form("flash", ms_median=None, skipped="took longer")]) == ()

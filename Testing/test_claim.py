@@ -60,6 +60,12 @@ def test_none_is_as_if_it_were_not_there(note):
     assert json.loads(note.read_text()) == kept | {"split": None}
 
 
+def test_a_note_of_which_nothing_came_gives_way(note):
+    claim(note, {"clicks": 5}, "thing", binding=False)
+    assert json.loads(note.read_text()) == {"clicks": 5}
+    assert "another clicks" in refusal(note, {"clicks": 10})
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "3"])
 def test_damaged_note_is_told(note, text):
     note.write_text(text)

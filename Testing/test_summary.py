@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import pytest
 
@@ -84,10 +85,20 @@ def test_report_says_protocol_scores_failures_and_what_was_left_out(results):
     text = markdown(summarise(results), left_out)
     assert "Protocol `sound`" in text
     assert "| Method | 1 click | 3 clicks |" in text
-    assert "| ours | 0.20 (" in text
+    assert "| ours | 0.20 |" in text
     assert "1 of 4" in text
     assert "| ct | ours | 0.40 | 0.75 |" in text
     assert "### Left out\n\n2 objects below 200 voxels, 1 case with no label map; `report" in text
+    assert "`report.json`, which --output writes, names each." in text
+
+
+@pytest.mark.parametrize(("patients", "interval"), [(5, False), (6, True)])
+def test_interval_needs_as_many_patients_as_a_test(patients, interval):
+    found = [result("ours", f"x{n}", f"x{n}", "ct", (n / 10,)) for n in range(patients)]
+    text = markdown(summarise(found))
+    assert bool(re.search(r"\| ours \| 0\.\d\d \(0\.\d\d to ", text)) == interval
+    why = "but none of fewer than 6 patients (here 5), where it would be little more than their"
+    assert (why in text) == (not interval)
 
 
 def test_what_was_left_out_takes_one_line_however_much_it_is(results):
@@ -99,6 +110,8 @@ def test_what_was_left_out_takes_one_line_however_much_it_is(results):
 def test_report_is_written_as_markdown_csv_and_json(results, tmp_path):
     paths = write_report(tmp_path / "report", results, [("plain", "no label map")])
     assert [path.name for path in paths] == ["report.md", "objects.csv", "report.json"]
+    text = paths[0].read_text(encoding="utf-8")
+    assert "1 case with no label map; `report.json` names each." in text
     with paths[1].open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6

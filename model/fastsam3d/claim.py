@@ -34,7 +34,12 @@ def check_holder(note: Path) -> None:
 
 
 def claim(
-    note: Path, asked: dict[str, object], what: str, instead: str = "choose another folder"
+    note: Path,
+    asked: dict[str, object],
+    what: str,
+    instead: str = "choose another folder",
+    *,
+    binding: bool = True,
 ) -> None:
     """Refuse a folder that holds another thing; note what this one is.
 
@@ -43,6 +48,7 @@ def claim(
         asked: what decides the result; None is as if it were not there.
         what: a word for it.
         instead: what a user who is refused is to do.
+        binding: whether a note that is there counts; False while nothing came of it.
 
     Raises:
         InputError: the note is of another, or damaged, or cannot be written.
@@ -50,7 +56,7 @@ def claim(
     text = json.dumps(asked, indent=1) + "\n"
     if not is_first() or (note.exists() and note.read_text() == text):
         return
-    if note.exists():
+    if binding and note.exists():
         _refuse_another(note, json.loads(text), what, instead)
     write_text(note, text)
 

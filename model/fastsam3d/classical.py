@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .clicks import Click, Mask, Voxel
 from .errors import InputError
+from .extras import how_to_get
 from .geometry import Box, Patch, kji_to_ras, spacing_of
 
 BALL_RADIUS = 2
@@ -215,7 +216,7 @@ def _grow_cut_class() -> Any:
     except ImportError as error:
         raise InputError(
             f"Grow from seeds needs slicer-core, which cannot be imported ({error}); "
-            "run: pip install 'fastsam3d[compare]'."
+            f"run: {how_to_get('compare')}."
         ) from error
     return slicer.vtkImageGrowCutSegment
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .results import PUBLISHED, ObjectResult, protocol_of
-from .stats import Comparison, Patients, bootstrap_interval, paired_wilcoxon
+from .stats import FEWEST, Comparison, Patients, bootstrap_interval, paired_wilcoxon
 
 TARGETS = (0.80, 0.90)
 """Dice for which the clicks needed are counted."""
@@ -59,6 +59,11 @@ class MethodSummary:
     folders: dict[str, tuple[float, ...]]
     first_seconds: float | None
     later_seconds: float | None
+
+    @property
+    def is_telling(self) -> bool:
+        """Tell whether there are patients enough for an interval to mean anything."""
+        return self.patients >= FEWEST
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,16 @@ def summarise(results: Iterable[ObjectResult], reference: str | None = None) -> 
         results[0].seed,
         results[0].strategy,
     )
+
+
+def about_intervals(methods: Iterable[MethodSummary]) -> str:
+    """Say what stands in brackets behind means, and why behind some or all of them nothing does."""
+    few = sorted({method.patients for method in methods if not method.is_telling})
+    why = (
+        f", but none of fewer than {FEWEST} patients (here {' or '.join(map(str, few))}), where it "
+        "would be little more than their extremes"
+    )
+    return f"in brackets the 95 % interval by bootstrap over patients{why if few else ''}"
 
 
 def _names(results: Sequence[ObjectResult]) -> list[str]:

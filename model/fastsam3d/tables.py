@@ -11,12 +11,15 @@ from pathlib import Path
 from .folders import make_folder
 from .results import PUBLISHED, ObjectResult, protocol_of
 from .stats import BETTER_BELOW
-from .summary import Estimate, MethodSummary, Summary, Versus, summarise
+from .summary import Estimate, MethodSummary, Summary, Versus, about_intervals, summarise
 
 _WHAT = ("method", "case", "patient", "folder", "modality", "label", "name", "voxels")
 _DESCRIBED = (*_WHAT, "seed", "strategy")
 
 LeftOut = Sequence[tuple[str, str]]
+
+_PRINTED = "`report.json`, which --output writes, names each"
+_WRITTEN = "`report.json` names each"
 
 
 def write_report(
@@ -30,7 +33,7 @@ def write_report(
     make_folder(folder)
     summary = summarise(results)
     texts = {
-        "report.md": markdown(summary, left_out),
+        "report.md": markdown(summary, left_out, written=True),
         "objects.csv": objects_csv(results),
         "report.json": report_json(summary, results, left_out),
     }
@@ -39,8 +42,14 @@ def write_report(
     return folder / "report.md", folder / "objects.csv", folder / "report.json"
 
 
-def markdown(summary: Summary, left_out: LeftOut = ()) -> str:
-    """Render the tables of a summary: scores, clicks needed, folders, tests, what was left out."""
+def markdown(summary: Summary, left_out: LeftOut = (), *, written: bool = False) -> str:
+    """Render the tables of a summary: scores, clicks needed, folders, tests, what was left out.
+
+    Args:
+        summary: of a set.
+        left_out: cases, and why all or part of each is not in it.
+        written: whether it goes into a file beside `report.json`, or is shown alone.
+    """
     parts = [
         _intro(summary),
         "### Dice",
@@ -58,7 +67,8 @@ def markdown(summary: Summary, left_out: LeftOut = ()) -> str:
     if summary.versus:
         parts += ["### Paired tests", _tests(summary.versus)]
     if left_out:
-        parts += ["### Left out", _sum_of(left_out)]
+        details = _WRITTEN if written else _PRINTED
+        parts += ["### Left out", f"{counted_left_out(left_out)}; {details}."]
     return "\n\n".join(parts) + "\n"
 
 
@@ -97,7 +107,7 @@ def _intro(summary: Summary) -> str:
         f"Protocol `{protocol}` (clicks: {summary.strategy}, seed {summary.seed}): "
         f"{_counted(most.objects, 'object')} of {_counted(most.patients, 'patient')} in "
         f"{_counted(len(most.folders), 'folder')}. "
-        f"Means are over {means}; in brackets the 95 % interval by bootstrap over patients."
+        f"Means are over {means}; {about_intervals(summary.methods)}."
     )
 
 
@@ -105,7 +115,8 @@ def _scores(summary: Summary, score: str) -> str:
     rows = []
     for method in summary.methods:
         estimates: tuple[Estimate, ...] = getattr(method, score)
-        rows.append([method.method, *(_estimate(estimates[n - 1]) for n in summary.shown)])
+        shown = [estimates[n - 1] for n in summary.shown]
+        rows.append([method.method, *(_estimate(one, method) for one in shown)])
     return _table(["Method", *map(_clicks, summary.shown)], rows)
 
 
@@ -156,20 +167,22 @@ def _tests(versus: Sequence[Versus]) -> str:
     return _table(head, rows)
 
 
-def _sum_of(left_out: LeftOut) -> str:
+def counted_left_out(left_out: LeftOut) -> str:
+    """Count what was left out by its reason."""
     small = Counter(why.rpartition(", ")[2] for _, why in left_out if ", below " in why)
     others = Counter(why for _, why in left_out if ", below " not in why)
     counts = [f"{_counted(count, 'object')} {below}" for below, count in small.items()]
     counts += [f"{_counted(count, 'case')} with {why}" for why, count in others.items()]
-    return f"{', '.join(counts)}; `report.json`, which --output writes, names each."
+    return ", ".join(counts)
 
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _estimate(estimate: Estimate) -> str:
-    return f"{estimate.mean:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+def _estimate(estimate: Estimate, method: MethodSummary) -> str:
+    interval = f" ({estimate.low:.2f} to {estimate.high:.2f})" if method.is_telling else ""
+    return f"{estimate.mean:.2f}{interval}"
 
 
 def _clicks(count: int) -> str:

@@ -60,7 +60,8 @@ class Sweep:
         output: the file of rows, JSON lines; a row that is there is not measured again, unless it
             has no time, and may have one by a higher limit.
         geometries: of `forms.GEOMETRIES`.
-        tokens: a side of the cube; 8 are a patch of 128³ voxels, 16 one of 256³.
+        tokens: a side of the cube; 8 are a patch of 128³ voxels, 16 one of 256³. Where sparse
+            attention's segments do not fit, as `fits` tells, the dense forms alone are measured.
         segments: lengths w to sweep.
         dilations: r to sweep; those count whose product with w divides the tokens.
         device: of `inputs.pick_device`.
@@ -88,12 +89,15 @@ class Sweep:
             raise InputError(f"Got a limit of {self.limit_s:g} seconds; give more than 0.")
 
 
-def measure_all(asked: Sweep, on_row: Callable[[Row], None]) -> list[Row]:
+def measure_all(
+    asked: Sweep, on_row: Callable[[Row], None], on_begin: Callable[[Row], None] = lambda row: None
+) -> list[Row]:
     """Measure each form in a process of its own.
 
     Args:
         asked: what to measure.
         on_row: is told each row, also those of an earlier call.
+        on_begin: is told each row that is about to be measured.
 
     Raises:
         InputError: there is no such device, or the file holds something else.
@@ -103,7 +107,14 @@ def measure_all(asked: Sweep, on_row: Callable[[Row], None]) -> list[Row]:
 
     rows = planned(asked, str(pick_device(asked.device)), machine())
     fill = partial(measured, limit_s=asked.limit_s)
-    return measure_missing(asked.output, read_rows(asked.output), rows, fill, asked.limit_s, on_row)
+    return measure_missing(
+        asked.output, read_rows(asked.output), rows, fill, asked.limit_s, on_row, on_begin
+    )
+
+
+def fits(tokens: int) -> bool:
+    """Tell whether the segments of the published code fit into a cube of so many tokens a side."""
+    return any(sizes_of(tokens, USUAL[:1], USUAL[1:]))
 
 
 def measured(blank: Row, request: Request, limit_s: float) -> Row:
@@ -169,10 +180,9 @@ def _settings(
 ) -> Iterator[tuple[str, str, int, Sizes | None, bool]]:
     """Yield form, geometry, tokens, w and r of a sparse form, and whether to use bfloat16."""
     for tokens, geometry, bfloat16 in product(asked.tokens, asked.geometries, precisions):
-        usual = list(sizes_of(tokens, USUAL[:1], USUAL[1:]))
         for form in FORMS:
-            for sizes in usual if form in SPARSE else (None,):
-                yield form, geometry, tokens, sizes, bfloat16
+            if form not in SPARSE or fits(tokens):
+                yield form, geometry, tokens, USUAL if form in SPARSE else None, bfloat16
     for form, tokens, geometry in product(reversed(SPARSE), asked.tokens, asked.geometries):
         for sizes in sizes_of(tokens, asked.segments, asked.dilations):
             yield form, geometry, tokens, sizes, precisions[-1]

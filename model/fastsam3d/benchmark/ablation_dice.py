@@ -18,14 +18,14 @@ from ..evaluate import evaluate_object
 from ..folders import make_folder
 from ..methods import SessionMethod
 from ..plan import Scan
-from ..results import PUBLISHED, ObjectResult, Records
+from ..results import PUBLISHED, ObjectResult, Records, read_results
 from ..session import Session
 from ..summary import summarise
 from . import paper_figures as paper
 from . import published
 from .ablation import Row, Sweep, read_rows
 from .ablation import planned as planned_rows
-from .accuracy import Asked, planned
+from .accuracy import Asked, manifest_file, planned
 from .entrants import network_of
 from .forms import OURS, TRAINED_TOKENS, USUAL, use_form
 from .rows import keep
@@ -144,8 +144,9 @@ def _evaluated(asked: Asked) -> Iterator[tuple[str, ObjectResult]]:
     chosen, (entrant,) = planned(asked)
     settings = asked.settings
     make_folder(asked.output)
-    about = {"manifest": str(asked.manifest.resolve()), "protocol": asked.protocol}
-    claim(asked.output / _NOTE, about | asdict(settings), "ablation")
+    about = {"manifest": str(manifest_file(asked.manifest)), "protocol": asked.protocol}
+    there = bool(read_results(asked.output / _RECORDS))
+    claim(asked.output / _NOTE, about | asdict(settings), "ablation", binding=there)
     records = Records(asked.output / _RECORDS)
     network = network_of(entrant, asked.device)
     names = {form: f"{entrant.name} {form}" for form in FORMS}

@@ -22,11 +22,11 @@ from ..evaluate import Settings as SoundSettings
 from ..folders import make_folder
 from ..plan import Plan, Scan, Task, plan
 from ..results import PUBLISHED, Key, ObjectResult
-from ..tables import write_report
 from ..truthcheck import check_labels
 from ..whole import write_text
 from . import published
-from .entrants import BOXES, Entrant, contestant_of, entrants
+from .accuracy_report import write_trained
+from .entrants import BOXES, Entrant, check_usable, contestant_of, entrants
 from .shards import (
     OnDone,
     Share,
@@ -104,18 +104,30 @@ class Outcome:
     """What there is of the results, also of methods that earlier calls asked for, in order.
 
     missing: how many other processes still owe; then there are none.
+    hidden: how many objects earlier calls measured that this one did not ask for.
     """
 
     results: tuple[ObjectResult, ...]
     plan: Plan
     missing: int = 0
+    hidden: int = 0
 
 
-def planned(asked: Asked) -> tuple[Plan, list[Entrant]]:
+Ready = tuple[Plan, list[Entrant]]
+"""The objects and the methods."""
+
+
+def manifest_file(path: Path) -> Path:
+    """Return a manifest's CSV file, the same whether it or its folder is given."""
+    file = path / "manifest.csv" if path.is_dir() else path
+    return file.parent.resolve() / file.name
+
+
+def planned(asked: Asked) -> Ready:
     """Check what is asked for, and list the objects and methods.
 
     Raises:
-        InputError: an unusable manifest, method or file of weights.
+        InputError: an unusable manifest, method or file of weights, or a package is missing.
     """
     if BOXES in asked.methods and asked.protocol != PUBLISHED:
         raise InputError(
@@ -125,33 +137,37 @@ def planned(asked: Asked) -> tuple[Plan, list[Entrant]]:
     smallest_mm3 = SMALLEST_MM3 if asked.protocol == PUBLISHED else None
     chosen = plan(asked.manifest, limit=asked.limit, split=asked.split, smallest_mm3=smallest_mm3)
     check_labels(chosen)
-    return chosen, entrants(asked.methods, dict(asked.weights), untrained=asked.untrained)
+    methods = entrants(asked.methods, dict(asked.weights), untrained=asked.untrained)
+    check_usable(methods)
+    return chosen, methods
 
 
-def run(asked: Asked, on_done: OnDone = lambda case: None) -> Outcome:
+def run(asked: Asked, on_done: OnDone = lambda case: None, ready: Ready | None = None) -> Outcome:
     """Evaluate what is not yet evaluated; the last process to end puts everything together.
 
     Args:
         asked: for what.
         on_done: called for each result, of this call or an earlier one, with its case.
+        ready: what `planned` gave, if it was called.
 
     Raises:
-        InputError: as `planned`; the folder holds something else; a full memory.
+        InputError: as `planned`; no such device; the folder holds something else; a full memory.
     """
-    chosen, methods = planned(asked)
+    chosen, methods = ready or planned(asked)
+    shares = shares_of(asked.processes, asked.device)
     make_folder(asked.output)
-    claim(asked.output / _NOTE, _claimed(asked), "accuracy", _INSTEAD)
+    _claim(asked)
     if is_first():
         _describe(asked, chosen, methods)
-    work = partial(evaluate_share, asked, chosen.tasks, methods)
-    run_shares(work, shares_of(asked.processes, asked.device), on_done)
+    run_shares(partial(evaluate_share, asked, chosen.tasks, methods), shares, on_done)
     results = found(asked.output / RECORDS)
     keys = list(_kept(asked, chosen.tasks, [method.name for method in methods], results))
+    hidden = _hidden(chosen.tasks, results)
     if missing := merge(results, keys, asked.output / RESULTS):
-        return Outcome((), chosen, missing)
+        return Outcome((), chosen, missing, hidden)
     whole = tuple(results[key] for key in keys)
-    write_report(asked.output, whole, chosen.left_out)
-    return Outcome(whole, chosen)
+    write_trained(asked.output, whole, chosen.left_out)
+    return Outcome(whole, chosen, hidden=hidden)
 
 
 def evaluate_share(
@@ -205,6 +221,12 @@ def _kept(
             yield key
 
 
+def _hidden(tasks: Sequence[Task], results: Collection[Key]) -> int:
+    """Count the objects of earlier calls that are none of these."""
+    kept = {(case, label) for _, case, label, *_ in results}
+    return len(kept - {(task.row.case, task.label.value) for task in tasks})
+
+
 def _refuse_full_memory(error: Exception, method: Entrant, share: Share) -> None:
     if out_of_memory(error):
         raise InputError(
@@ -213,23 +235,24 @@ def _refuse_full_memory(error: Exception, method: Entrant, share: Share) -> None
         ) from error
 
 
+def _claim(asked: Asked) -> None:
+    """Refuse a folder that holds results of another manifest or of other settings."""
+    there = (asked.output / RESULTS).exists() or bool(found(asked.output / RECORDS))
+    claim(asked.output / _NOTE, _claimed(asked), "accuracy", _INSTEAD, binding=there)
+
+
 def _claimed(asked: Asked) -> dict[str, object]:
     settings: dict[str, object] = asdict(asked.settings)
-    about = {"manifest": str(asked.manifest.resolve()), "protocol": asked.protocol}
+    about = {"manifest": str(manifest_file(asked.manifest)), "protocol": asked.protocol}
     return settings | about | {"split": asked.split}
 
 
 def _describe(asked: Asked, chosen: Plan, methods: Sequence[Entrant]) -> None:
     content = {
-        "dataset": _dataset(asked.manifest),
+        "dataset": manifest_file(asked.manifest).parent.name,
         **_claimed(asked),
         "methods": [{"name": m.name, "key": m.key, "trained": m.trained} for m in methods],
         "objects": [(task.row.case, task.label.value) for task in chosen.tasks],
         "left_out": [{"case": case, "reason": reason} for case, reason in chosen.left_out],
     }
     write_text(asked.output / DESCRIPTION, json.dumps(content, indent=1) + "\n")
-
-
-def _dataset(manifest: Path) -> str:
-    folder = manifest.resolve()
-    return folder.name if folder.is_dir() else folder.parent.name

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import InputError
 from ..lines import add_line, drop_cut_line, whole_lines
@@ -79,19 +80,28 @@ def _scored(folder: Path) -> Scored:
     """Read what all calls kept of the objects that the last one asked for."""
     results = list(found(folder / RECORDS).values()) or read_results(folder / RESULTS)
     finished = (folder / RESULTS).is_file()
-    if wanted := _asked(folder / DESCRIPTION):
-        objects, methods = wanted
-        results = [result for result in results if (result.case, result.label) in objects]
-        methods |= {result.method for result in results}
-        finished = len(results) == len(objects) * len(methods)
+    wanted = _asked(folder / DESCRIPTION)
+    if wanted:
+        results = [result for result in results if (result.case, result.label) in wanted.objects]
+        methods = wanted.methods | {result.method for result in results}
+        finished = len(results) == len(wanted.objects) * len(methods)
     trained = [result for result in results if not _is_untrained(result.method)]
     left = dict.fromkeys(system_of(r.method) for r in results if _is_untrained(r.method))
     dataset, processes = folder.name.rpartition("-")[0], most_processes(folder / RECORDS)
-    return Scored(dataset, tuple(trained), tuple(left), finished, processes)
+    left_out = wanted.left_out if wanted else ()
+    return Scored(dataset, tuple(trained), tuple(left), finished, processes, left_out)
 
 
-def _asked(path: Path) -> tuple[set[tuple[str, int | str]], set[str]] | None:
-    """Read which objects and methods a call asked for; None if that is not known."""
+class _Asked(NamedTuple):
+    """Which objects, as case and label, and methods a call asked for, and what it left out."""
+
+    objects: set[tuple[str, int | str]]
+    methods: set[str]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def _asked(path: Path) -> _Asked | None:
+    """Read what a call asked for; None if that is not known."""
     if not path.is_file():
         return None
     try:
@@ -99,7 +109,9 @@ def _asked(path: Path) -> tuple[set[tuple[str, int | str]], set[str]] | None:
         if about.get("objects") is None:
             return None
         objects = {(case, label) for case, label in about["objects"]}
-        return objects, {method["name"] for method in about["methods"]}
+        methods = {method["name"] for method in about["methods"]}
+        left_out = tuple((one["case"], one["reason"]) for one in about.get("left_out", ()))
+        return _Asked(objects, methods, left_out)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} holds something else than was asked; move it away.") from error
 

@@ -1,12 +1,11 @@
 """What the commands of `fastsam3d benchmark` do and say."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ..bars import Show, bar
 from ..console import aside, said
 from ..devices import is_first
 from ..errors import InputError
@@ -16,7 +15,7 @@ from .ablation import Row, Sweep
 from .ablation import measure_all as measure_forms
 from .ablation import planned as planned_ablation
 from .ablation_dice import measure_dice, of_ours
-from .accuracy import Asked, planned, run
+from .accuracy import Asked, Outcome, planned, run
 from .collect import accuracy_folder, note_machine
 from .efficiency import Efficiency, Efforts, measure_all
 from .efficiency import planned as planned_efficiency
@@ -28,6 +27,7 @@ from .report import write_report
 from .shards import part_of, shares_of
 from .table_ablation import FORMS
 from .table_efficiency import title_of
+from .told import told
 
 Protocol = Literal["sound", "published"]
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
@@ -35,9 +35,6 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "published": ("published",),
     "both": ("sound", "published"),
 }
-
-
-DEFAULT = "fastsam3d-default"
 
 _A = TypeVar("_A", Efforts, Sweep)
 _R = TypeVar("_R", Efficiency, Row)
@@ -51,7 +48,7 @@ def efficiency(asked: Efforts) -> None:
     """
     if is_first():
         count = len(list(planned_efficiency(asked, "", "")))
-        _measure("efficiency", asked, count, measure_all, _said_of)
+        _measure("efficiency", asked, count, measure_all, _name_of)
 
 
 def ablation(asked: Sweep) -> None:
@@ -62,7 +59,7 @@ def ablation(asked: Sweep) -> None:
     """
     if is_first():
         count = len(list(planned_ablation(asked, str(pick_device(asked.device)), "")))
-        _measure("ablation", asked, count, measure_forms, _said_of_form)
+        _measure("ablation", asked, count, measure_forms, _name_of_form)
 
 
 def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None:
@@ -85,15 +82,17 @@ def ablation_dice(rows: Path, dataset: str, protocol: str, asked: Asked) -> None
     for each in PROTOCOLS[protocol]:
         own = of_ours(replace(asked, protocol=each, clicks=CLICKS[-1]))
         chosen, _ = planned(own)
-        with bar(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as show:
-            measure_dice(rows, dataset, own, _Told(show).one)
+        with told(f"ablation, {each}", len(chosen.tasks) * len(FORMS)) as one:
+            one.begins(f"{len(FORMS)} forms on {_objects(len(chosen.tasks))}")
+            measure_dice(rows, dataset, own, one.ends)
 
 
 def check(protocol: str, plans: Iterable[Asked]) -> None:
     """Refuse what cannot be measured, before hours go into something else.
 
     Raises:
-        InputError: an unknown protocol; an unusable manifest, method or file of weights.
+        InputError: an unknown protocol; an unusable manifest, method or file of weights; a
+            package is missing.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"Got protocol {protocol!r}; expected {', '.join(PROTOCOLS)}.")
@@ -125,66 +124,18 @@ def accuracy(folder: Path, dataset: str, protocol: str, asked: Asked) -> bool:
     return whole
 
 
-def dataset_of(manifest: Path, name: str | None = None) -> str:
-    """Name a manifest, by default after its folder.
-
-    Raises:
-        InputError: the name cannot be that of a folder.
-    """
-    place = manifest.resolve()
-    chosen = name or (place.name if place.is_dir() else place.parent.name)
-    if Path(chosen).name != chosen or chosen.startswith("."):
-        raise InputError(
-            f"Got the name {chosen!r} for a dataset; give one without / that does not begin with a "
-            "dot."
-        )
-    return chosen
-
-
-def datasets_of(manifests: Iterable[Path]) -> list[str]:
-    """Name manifests after their folders.
-
-    Raises:
-        InputError: a name is not that of a folder, or two are the same.
-    """
-    names: dict[str, Path] = {}
-    for manifest in manifests:
-        name = dataset_of(manifest)
-        if name in names:
-            raise InputError(
-                f"Got two datasets called {name!r}, {names[name]} and {manifest}; rename a folder, "
-                "or call `fastsam3d benchmark accuracy` for each, with --name."
-            )
-        names[name] = manifest
-    return list(names)
-
-
-def weights_of(given: Iterable[str]) -> tuple[tuple[str, Path], ...]:
-    """Read "SYSTEM=FILE" texts.
-
-    Raises:
-        InputError: one is none of these.
-    """
-    return tuple(map(_weight, given))
-
-
-def methods_of(named: Sequence[str], weights: Iterable[tuple[str, Path]]) -> tuple[str, ...]:
-    """List what is measured: what was named, and systems with weights; ours if nothing was."""
-    methods = tuple(dict.fromkeys([*named, *(system for system, _ in weights)]))
-    return methods or (DEFAULT,)
-
-
 def report(folder: Path, *, due: bool | None = None) -> None:
-    """Write the report of all that a folder holds.
+    """Write the report of all that a folder holds; Table 1 is in that of a new one, too.
 
     Args:
-        folder: a benchmark's.
+        folder: a benchmark's; it is made if it is not there.
         due: whether this process is to write it; None: if it is the first of torchrun's.
 
     Raises:
-        InputError: there is no such folder, or a file in it holds something else.
+        InputError: it is a file, or a file in it holds something else.
     """
     if is_first() if due is None else due:
+        _make(folder)
         said.print(str(write_report(folder, machine())), soft_wrap=True)
 
 
@@ -192,17 +143,20 @@ def _measure(
     title: str,
     asked: _A,
     count: int,
-    measure: Callable[[_A, Callable[[_R], None]], list[_R]],
-    said_of: Callable[[_R], str],
+    measure: Callable[[_A, Callable[[_R], None], Callable[[_R], None]], list[_R]],
+    name_of: Callable[[_R], str],
 ) -> None:
     """Measure a table row by row under a bar, then say what has no time."""
-    make_folder(asked.output.parent)
-    with bar(title, count) as show:
-        told = _Told(show)
-        rows = measure(asked, lambda row: told.one(said_of(row)))
+    _make(asked.output.parent)
+    with told(title, count) as one:
+        rows = measure(
+            asked,
+            lambda row: one.ends(f"{name_of(row)}: {_time(row)}"),
+            lambda row: one.begins(name_of(row)),
+        )
     for row in rows:
         if row.skipped:
-            aside.print(f"Not measured: {said_of(row)}", soft_wrap=True)
+            aside.print(f"Not measured: {name_of(row)}: {_time(row)}", soft_wrap=True)
 
 
 def _by_protocol(protocol: str, asked: Asked) -> Iterator[Asked]:
@@ -216,48 +170,57 @@ def _by_protocol(protocol: str, asked: Asked) -> Iterator[Asked]:
 
 
 def _accuracy(folder: Path, asked: Asked) -> bool:
-    chosen, methods = planned(asked)
-    make_folder(folder)
+    chosen, methods = ready = planned(asked)
+    shares = shares_of(asked.processes, asked.device)
+    _make(folder)
     if int(os.environ.get("LOCAL_RANK", 0)) == 0:
         note_machine(folder, machine())
-    shares = shares_of(asked.processes, asked.device)
-    count = sum(len(part_of(chosen.tasks, share)) for share in shares) * len(methods)
-    with bar(f"accuracy, {asked.protocol}", count) as show:
-        outcome = run(asked, _Told(show).one)
+    objects = sum(len(part_of(chosen.tasks, share)) for share in shares)
+    with told(f"accuracy, {asked.protocol}", objects * len(methods)) as one:
+        one.begins(f"{', '.join(method.key for method in methods)} on {_objects(objects)}")
+        outcome = run(asked, one.ends, ready)
+    _tell(outcome, asked)
+    return not outcome.missing
+
+
+def _tell(outcome: Outcome, asked: Asked) -> None:
+    """Say what the report does not show."""
+    if outcome.hidden and is_first():
+        beyond = f"beyond --limit {asked.limit}; call again with a higher one"
+        why = "which the manifest no longer holds" if asked.limit is None else beyond
+        aside.print(
+            f"Measured earlier and kept, but not shown: {_objects(outcome.hidden)}, {why}.",
+            soft_wrap=True,
+        )
     if outcome.missing:
         aside.print(
             f"{outcome.missing} results are with other processes, and not there yet; the last of "
             "them writes the report.",
             soft_wrap=True,
         )
-    return not outcome.missing
 
 
-def _weight(text: str) -> tuple[str, Path]:
-    system, sign, path = text.partition("=")
-    if not (system and sign and path):
-        raise InputError(f"Got --weights {text}; expected a system and a file, as sam=FILE.")
-    return system, Path(path)
+def _make(folder: Path) -> None:
+    """Make the folder to work in.
+
+    Raises:
+        InputError: it is a file, or cannot be made.
+    """
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; give a folder, which is made if it is not there.")
+    make_folder(folder)
 
 
-class _Told:
-    """Counts what is done for a bar."""
-
-    def __init__(self, show: Show) -> None:
-        self._show = show
-        self._done = 0
-
-    def one(self, text: str) -> None:
-        self._done += 1
-        self._show(self._done, text)
+def _name_of(row: Efficiency) -> str:
+    return f"{title_of(row.system)}, {row.part}"
 
 
-def _said_of(row: Efficiency) -> str:
-    return f"{title_of(row.system)}, {row.part}: {_time(row)}"
+def _name_of_form(row: Row) -> str:
+    return f"{row.geometry}, {row.tokens}³ tokens, {row.attention}"
 
 
-def _said_of_form(row: Row) -> str:
-    return f"{row.geometry}, {row.tokens}³ tokens, {row.attention}: {_time(row)}"
+def _objects(count: int) -> str:
+    return f"{count} object{'' if count == 1 else 's'}"
 
 
 def _time(row: Efficiency | Row) -> str:

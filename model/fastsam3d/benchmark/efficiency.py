@@ -136,12 +136,17 @@ class Efforts:
         return self.slices or (SLICES_ON_CPU if device.startswith("cpu") else SLICES)
 
 
-def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Efficiency]:
+def measure_all(
+    asked: Efforts,
+    on_row: Callable[[Efficiency], None],
+    on_begin: Callable[[Efficiency], None] = lambda row: None,
+) -> list[Efficiency]:
     """Measure each part of each system in a process of its own.
 
     Args:
         asked: what to measure.
         on_row: is told each row, also those of an earlier call.
+        on_begin: is told each row that is about to be measured.
 
     Raises:
         InputError: there is no such device, or the file holds something else.
@@ -154,7 +159,7 @@ def measure_all(asked: Efforts, on_row: Callable[[Efficiency], None]) -> list[Ef
 
     rows = planned(asked, str(pick_device(asked.device)), machine())
     return measure_missing(
-        asked.output, read_rows(asked.output), rows, measured, asked.limit_s, on_row
+        asked.output, read_rows(asked.output), rows, measured, asked.limit_s, on_row, on_begin
     )
 
 

@@ -1,6 +1,6 @@
 """The methods that Table 2 compares: systems with their weights, and classical tools."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .planar import PlanarNetwork
 
 _SHOWN = 8
+_UNTRAINED = "untrained"
 
 BOXES, _BOXED = "medsam-boxes", "medsam"
 """MedSAM in its own protocol, and as a system."""
@@ -66,6 +67,31 @@ def entrants(
     if unused := [key for key in weights if key not in keys or key in TOOLS]:
         raise InputError(f"Got weights for {unused[0]}, which is not among the systems asked for.")
     return [_entrant(key, weights.get(key), untrained=untrained) for key in keys]
+
+
+def check_usable(methods: Iterable[Entrant]) -> None:
+    """Refuse methods that could not be made, before anything is begun with them.
+
+    Raises:
+        InputError: a file of weights is damaged or of another network, or a package is missing.
+    """
+    for method in methods:
+        if method.kind == "tool":
+            TOOLS[method.key]()
+        elif method.kind == "volumes":
+            _check_volumes(method)
+        else:
+            systems.check(SYSTEMS[_system(method.key)], method.weights)
+
+
+def is_untrained(name: str) -> bool:
+    """Tell by the name of a method in results whether its weights were random."""
+    return name.endswith(f" {_UNTRAINED}")
+
+
+def key_of(name: str) -> str:
+    """Return the key of a method by its name in results."""
+    return name.partition(" ")[0]
 
 
 def contestant_of(entrant: Entrant, device: str) -> Contestant:
@@ -142,10 +168,17 @@ def _entrant(key: str, path: Path | None, *, untrained: bool) -> Entrant:
             "--untrained."
         )
     if path is None:
-        return Entrant(key, f"{key} untrained")
+        return Entrant(key, f"{key} {_UNTRAINED}")
     if not path.is_file():
         raise InputError(f"There is no file of weights {path} for {key}; check the path.")
     return Entrant(key, f"{key} {_hash(path)}", path)
+
+
+def _check_volumes(method: Entrant) -> None:
+    if method.weights is not None:
+        from ..checkpoints import check_state, expected_shapes, load_state
+
+        check_state(load_state(method.key, method.weights), expected_shapes(method.key))
 
 
 def _registered(key: str, *, untrained: bool) -> Path | None:

@@ -1,10 +1,8 @@
 """A table as cells: to be read as Markdown, HTML or LaTeX, and computed with as CSV or JSON."""
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..document import Block, Heading, Table, Text
@@ -23,12 +21,15 @@ class Cell:
 
     text: as it is shown. value: as it is computed with; None for the text itself.
     mark: what a test says of it. reason: why it is missing.
+    interval: of the value, low and high. of: how many it is a part of.
     """
 
     text: str
     value: Value = None
     mark: Mark = ""
     reason: str = ""
+    interval: tuple[float, float] | None = None
+    of: int | None = None
 
 
 DASH = Cell("-")
@@ -37,13 +38,17 @@ DASH = Cell("-")
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of the report: its file's name, its title, its cells and what to know of it."""
+    """A table of the report: its file's name, its title, its cells and what to know of it.
+
+    absent: rows without any figure, of which is only told why.
+    """
 
     name: str
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    absent: tuple[tuple[Cell, ...], ...] = ()
 
     def __post_init__(self) -> None:
         assert len(set(self.head)) == len(self.head), "columns have names of their own"
@@ -52,7 +57,17 @@ class Grid:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Return the notes, and why figures are missing."""
-        return (*_reasons(self.rows), *self.notes)
+        first = tuple((row[0], next(filter(_is_missing, row))) for row in self.absent)
+        return (*_reasons((*first, *self.rows)), *self.notes)
+
+
+def without_empty_rows(grid: Grid) -> Grid:
+    """Take out the rows that say nothing but why, unless there are no others."""
+    empty = [row for row in grid.rows if _is_empty(row)]
+    if len(empty) == len(grid.rows):
+        return grid
+    kept = tuple(row for row in grid.rows if row not in empty)
+    return replace(grid, rows=kept, absent=tuple(empty))
 
 
 def figure(value: float | None, digits: int, unit: str = "", *, mark: Mark = "") -> Cell:
@@ -87,37 +102,12 @@ def blocks(grid: Grid, level: int = 3) -> Iterator[Block]:
     yield from map(Text, grid.remarks)
 
 
-def as_csv(grid: Grid) -> str:
-    """Render the figures themselves; a missing one says why."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(grid.head)
-    table.writerows([_computed(cell) for cell in row] for row in grid.rows)
-    return text.getvalue()
+def _is_missing(cell: Cell) -> bool:
+    return bool(cell.reason)
 
 
-def as_record(grid: Grid) -> dict[str, object]:
-    """Return what JSON holds of a grid."""
-    return {
-        "title": grid.title,
-        "rows": [
-            {name: _described(cell) for name, cell in zip(grid.head, row, strict=True)}
-            for row in grid.rows
-        ],
-        "notes": list(grid.notes),
-    }
-
-
-def _computed(cell: Cell) -> Value:
-    if cell.reason:
-        return f"{cell.text}: {cell.reason}"
-    return cell.text if cell.value is None else cell.value
-
-
-def _described(cell: Cell) -> object:
-    """Return a figure alone, or with its mark."""
-    value = _computed(cell)
-    return {"value": value, "mark": cell.mark} if cell.mark else value
+def _is_empty(row: Sequence[Cell]) -> bool:
+    return any(map(_is_missing, row)) and all(cell.value is None for cell in row)
 
 
 def _reasons(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:

@@ -2,25 +2,35 @@
 
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from .palette import INK, PALE
+
 SMALL = 8.5
 """The smallest letters of a picture, in points."""
 
-_INK = "#1a1d24"
 _POINT = 5.0
 _LINE = 1.35 * SMALL
-_REACH = (8, 15, 24, 36, 52)
+_REACH = (8, 11, 15, 19, 24, 30, 36, 44, 52)
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, -1), (1, 1), (-1, -1), (-1, 1))
 _COLUMN, _MARKER_GAP = 1.06, 0.025
 _JOINED_FROM = 15
 _ACROSS = {1: "left", 0: "center", -1: "right"}
 _UP = {1: "bottom", 0: "center", -1: "top"}
+_CROSSING = 60.0
+"""What each twentieth of a line that leads over something else counts, in square pixels."""
 
+_LEADER: dict[str, Any] = {
+    "arrowstyle": "-", "color": PALE, "lw": 0.7, "linestyle": ":", "shrinkA": 1, "shrinkB": 4,
+}  # fmt: skip
+
+
+Place = tuple[float, float]
+"""x and y."""
 
 Side = tuple[int, int]
 """Right 1 or left -1, up 1 or down -1."""
@@ -55,17 +65,17 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
 def name_ends(axes: Axes, ends: Sequence[Named]) -> None:
     """Write names right of the axes, each at the height of its line's end where there is room.
 
-    A name has its marker, or else a thin line to its end. The picture is laid out already.
+    A name has its marker, or else a thin dotted line to its end, which is not to be taken for data.
+    The picture is laid out already.
     """
     frame = axes.get_window_extent()
     heights = [axes.transData.transform((end.x, end.y))[1] - frame.y0 for end in ends]
     for end, height in zip(ends, spread(heights, _LINE * _dots(axes)), strict=True):
         place = (_COLUMN, height / frame.height)
-        leader = {"arrowstyle": "-", "color": end.colour, "lw": 0.8, "shrinkA": 1}
         axes.annotate(
-            end.text, (end.x, end.y), place, textcoords="axes fraction", color=_INK,
+            end.text, (end.x, end.y), place, textcoords="axes fraction", color=INK,
             fontsize=SMALL, va="center", annotation_clip=False,
-            arrowprops=None if end.marker else leader,
+            arrowprops=None if end.marker else _LEADER,
         )  # fmt: skip
         if end.marker:
             beside = (_COLUMN - _MARKER_GAP, place[1])
@@ -76,25 +86,25 @@ def name_ends(axes: Axes, ends: Sequence[Named]) -> None:
 
 
 def name_points(
-    axes: Axes, points: Sequence[Named], others: Sequence[tuple[float, float]] = ()
+    axes: Axes, points: Sequence[Named], bars: Sequence[tuple[Place, Place]] = ()
 ) -> None:
-    """Write names beside points, where they cover neither one another nor a point.
+    """Write names beside points, where they cover neither one another nor a point nor a bar.
 
     Args:
         axes: of a picture that is laid out already.
         points: what is named.
-        others: (x, y) of what is not to be covered either.
+        bars: both ends of upright lines.
     """
     frame, dots = axes.get_window_extent(), _dots(axes)
     half = _POINT * dots
     centres = [axes.transData.transform((point.x, point.y)) for point in points]
-    more = [axes.transData.transform(other) for other in others]
-    taken = [Bbox.from_bounds(x - half, y - half, 2 * half, 2 * half) for x, y in centres + more]
+    taken = [_square((x, y), half) for x, y in centres]
+    taken += [Bbox(axes.transData.transform(ends)).padded(half / 2, 0) for ends in bars]
     from_the_top = sorted(zip(points, centres, strict=True), key=lambda both: -both[1][1])
     for point, (x, y) in from_the_top:
         name = axes.annotate(
             point.text, (point.x, point.y), (0, 0), textcoords="offset points",
-            color=_INK, fontsize=SMALL,
+            color=INK, fontsize=SMALL,
         )  # fmt: skip
         name.set_in_layout(False)
         size = name.get_window_extent()
@@ -102,15 +112,25 @@ def name_points(
             (reach, side): _box((x, y), (size.width, size.height), _offset(reach, side), side, dots)
             for reach, side in product(_REACH, _SIDES)
         }
-        reach, side = min(boxes, key=lambda place: _covered(boxes[place], taken, frame))
+        elsewhere = [box for box in taken if not box.overlaps(_square((x, y), half))]
+        costs = {
+            place: _covered(box, taken, frame) + _crossed((x, y), box, place[0], elsewhere)
+            for place, box in boxes.items()
+        }
+        reach, side = min(costs, key=costs.__getitem__)
         away = _offset(reach, side)
         name.set(position=away, ha=_ACROSS[side[0]], va=_UP[side[1]])
-        taken.append(boxes[reach, side])
+        taken.append(boxes[reach, side].padded(2))
         if reach >= _JOINED_FROM:
             _join(axes, point, away)
 
 
-def _offset(reach: int, side: Side) -> tuple[float, float]:
+def _square(centre: Place, half: float) -> Bbox:
+    x, y = centre
+    return Bbox.from_bounds(x - half, y - half, 2 * half, 2 * half)
+
+
+def _offset(reach: int, side: Side) -> Place:
     """Return how far from its point a name stands, in points; beside it names stand in a column."""
     right, up = side
     return float((_REACH[0] if up else reach) * right), float(reach * up)
@@ -124,9 +144,9 @@ def _dots(axes: Axes) -> float:
 
 
 def _box(
-    centre: tuple[float, float],
-    size: tuple[float, float],
-    away: tuple[float, float],
+    centre: Place,
+    size: Place,
+    away: Place,
     side: Side,
     dots: float,
 ) -> Bbox:
@@ -146,8 +166,20 @@ def _covered(box: Bbox, taken: Sequence[Bbox], frame: Bbox) -> float:
     return float(beyond + sum(each.width * each.height for each in shared if each))
 
 
-def _join(axes: Axes, point: Named, away: tuple[float, float]) -> None:
+def _crossed(start: Place, box: Bbox, reach: int, others: Sequence[Bbox]) -> float:
+    """Return what a line from a point to its far name costs for what it crosses."""
+    if reach < _JOINED_FROM:
+        return 0.0
+    end = (min(max(start[0], box.x0), box.x1), min(max(start[1], box.y0), box.y1))
+    x, y = np.linspace(start, end, 20).T
+    inside = [
+        (other.x0 <= x) & (x <= other.x1) & (other.y0 <= y) & (y <= other.y1) for other in others
+    ]
+    return _CROSSING * float(np.any(inside, axis=0).sum())
+
+
+def _join(axes: Axes, point: Named, away: Place) -> None:
     axes.annotate(
         "", (point.x, point.y), away, textcoords="offset points",
-        arrowprops={"arrowstyle": "-", "color": point.colour, "lw": 0.8},
+        arrowprops=_LEADER,
     ).set_in_layout(False)  # fmt: skip

@@ -8,6 +8,7 @@ from . import paper_figures as paper
 from .ablation import verdicts
 from .collect import Findings
 from .grids import Grid, blocks
+from .table_efficiency import OURS
 
 NOT_ADDING_UP = "What does not add up in the paper"
 
@@ -42,9 +43,17 @@ def page(sections: dict[int, Section], findings: Findings, written_on: str) -> l
         found += section.pictures
         for grid in section.grids:
             found += blocks(grid)
-        if notes := paper.NOTES.get(number):
+        if notes := notes_of(number, section):
             found += [Heading(NOT_ADDING_UP, 3), *map(Text, notes)]
     return [*found, *_machines(findings.machines, written_on)]
+
+
+def notes_of(number: int, section: Section) -> list[str]:
+    """Return what to know when comparing with one of the paper's tables."""
+    measured = {
+        row[0].text for grid in section.grids for row in grid.rows if OURS in (c.text for c in row)
+    }
+    return [note.text for note in paper.NOTES.get(number, ()) if {note.row} <= {"", *measured}]
 
 
 def _about(number: int, findings: Findings) -> Iterator[Block]:

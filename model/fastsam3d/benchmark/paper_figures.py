@@ -1,5 +1,6 @@
 """The figures that the paper prints (arXiv 2403.09827, CC BY 4.0), and what does not add up."""
 
+import re
 from typing import NamedTuple
 
 SOURCE = "FastSAM3D, arXiv 2403.09827 (CC BY 4.0)"
@@ -10,9 +11,20 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 CLICKS = (1, 3, 5, 10)
 DATASETS = ("AMOS", "TotalSegmentator", "BraTS 2021")
+NAMES = ("amos", "totalsegmentator", "brats")
+"""What the datasets may be called to be known, in their order."""
+
+_SIGNS = ("amos", r"totalseg|(?<![a-z0-9])ts(?![a-z0-9])", "brats")
 
 Dice = tuple[float, float, float, float]
 """After 1, 3, 5 and 10 points."""
+
+
+class Note(NamedTuple):
+    """What to know when comparing; row: the measured row without which it says nothing."""
+
+    text: str
+    row: str = ""
 
 
 class Part(NamedTuple):
@@ -95,6 +107,12 @@ EFFICIENCY = {
 """Table 3, by system."""
 
 
+def known_as(name: str) -> str:
+    """Return what the paper calls a dataset of this name, such as "amos22" or "ts"; "" if none."""
+    found = zip(DATASETS, _SIGNS, strict=True)
+    return next((own for own, sign in found if re.search(sign, name.lower())), "")
+
+
 def _by_dataset(*dice: Dice) -> dict[str, Dice]:
     return dict(zip(DATASETS, dice, strict=True))
 
@@ -127,7 +145,7 @@ ABLATION = {
 }  # fmt: skip
 """Table 4, by form; the marks of the rows flash and sparse follow the paper's text."""
 
-NOTES: dict[int, tuple[str, ...]] = {
+_NOTES: dict[int, tuple[str | Note, ...]] = {
     2: (
         "Table 2 does not say whether k points means the k-th click or the best Dice so far, which "
         "the published scripts keep: both are given here.",
@@ -144,11 +162,16 @@ NOTES: dict[int, tuple[str, ...]] = {
         f"its encoder has 65.2 as the paper counts, and 91.7 as 2 {TIMES} MAC. Time, memory and "
         "parameters here are with them.",
         "The paper's row of FastSAM3D is the last form of its Table 4, sparse and flash attention "
-        "without relative positions: here the row FastSAM3D (sparse, flash). The published weights "
-        "have dense attention with relative positions: here the row FastSAM3D. Both count 21.9 "
-        "GFLOPs as the paper does, without the projection after attention; with it they have 23.1.",
+        "without relative positions; the published weights have dense attention with relative "
+        "positions. Both count 21.9 GFLOPs as the paper does, without the projection after "
+        "attention; with it they have 23.1.",
+        Note("The row FastSAM3D here is of the form of the published weights.", "FastSAM3D"),
+        Note(
+            "The row FastSAM3D (sparse, flash) here is of the form of the paper's row.",
+            "FastSAM3D (sparse, flash)",
+        ),
         "Times here are in float32, for which flash attention on CUDA is the memory-efficient "
-        "kernel; Table 4 has bfloat16, too.",
+        "kernel; on CUDA Table 4 has bfloat16, too.",
         f"8.75{TIMES} is 70 / 8, SAM-Med3D's encoder alone against encoder and decoder of "
         f"FastSAM3D. The table's own sums give 90 / 8 = 11.25{TIMES}, and 46.88{TIMES} instead of "
         f"60.27{TIMES} for SAM-Med3D against SAM.",
@@ -170,4 +193,8 @@ NOTES: dict[int, tuple[str, ...]] = {
         "defaults are w = 64, r = 4.",
     ),
 }  # fmt: skip
+NOTES = {
+    table: tuple(note if isinstance(note, Note) else Note(note) for note in notes)
+    for table, notes in _NOTES.items()
+}
 """By table: what to know when comparing."""

@@ -1,31 +1,34 @@
-"""Pictures of Tables 3 and 4: bars beside the paper's, and curves over segment and dilation."""
+"""Pictures of Table 3: bars of what was measured above bars of what the paper prints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from ..document import Picture
 from . import paper_figures as paper
-from .efficiency import PARTS, Efficiency
-from .grids import NOT_MEASURED, significant
+from .canvas import TITLE, WIDTH, decade_below, logarithmic, new_figure, say_below, tidy
+from .efficiency import PARTS, SLICES, Efficiency
+from .grids import significant
 from .labels import SMALL
-from .palette import INK, PALE, look
+from .palette import INK, PALE
 from .systems import SYSTEMS
 from .table_efficiency import Measured, by_place
 
-DPI = 120
-WIDTH = 9.2
-"""Inches; a page of the report shows so many dots as they are."""
-
-TITLE = 10
-
 _BAR = 0.36
-_SOLID_INK = "#3b4252"
+_MEASURED = "#3b4252"
+_PRINTED: dict[str, Any] = {
+    "facecolor": "white",
+    "edgecolor": PALE,
+    "hatch": "////",
+    "linewidth": 0.8,
+}
+_ROOM = 12
+"""How far a logarithmic axis goes on beyond the longest bar, for its number."""
 
 _COSTS: dict[str, tuple[Callable[[Efficiency], float | None], Callable[[paper.Part], float]]] = {
     "time, ms": (lambda found: found.ms_median, lambda part: part.ms),
@@ -35,6 +38,23 @@ _COSTS: dict[str, tuple[Callable[[Efficiency], float | None], Callable[[paper.Pa
         lambda part: part.gb,
     ),
 }
+_WHAT = (
+    f"2D systems read slices: their times are for all {SLICES} slices of a volume, their GFLOPs "
+    "for one slice."
+)
+
+
+class Bars(NamedTuple):
+    """A row of a panel: its title, what was measured and what the paper prints, if any."""
+
+    title: str
+    own: float | None
+    printed: float | None
+
+    @property
+    def values(self) -> list[float]:
+        """Return what has a bar."""
+        return [value for value in (self.own, self.printed) if value]
 
 
 def efficiency_pictures(folder: Path, records: Sequence[Efficiency]) -> tuple[Picture, ...]:
@@ -49,77 +69,77 @@ def efficiency_pictures(folder: Path, records: Sequence[Efficiency]) -> tuple[Pi
 
 def efficiency_bars(measured: Measured, place: str) -> Figure:
     """Draw time, GFLOPs and memory of both parts of each system, ours above the paper's."""
-    figure = new_figure(WIDTH, 8.4)
-    panels = figure.subplots(len(PARTS), len(_COSTS), sharey=True)
-    for part, row in zip(PARTS, panels, strict=True):
-        for axes, (title, (own, printed)) in zip(row, _COSTS.items(), strict=True):
-            ours = {
-                key: own(measured[key, part]) if (key, part) in measured else None
-                for key in SYSTEMS
-            }
-            theirs = {key: printed(getattr(found, part)) for key, found in paper.EFFICIENCY.items()}
-            _bars(axes, ours, theirs)
-            axes.set_title(f"{part.capitalize()}: {title}", loc="left", fontsize=TITLE, color=INK)
-    keys = [
-        Patch(facecolor=_SOLID_INK, label=f"measured: {place}"),
-        Patch(facecolor="white", edgecolor=PALE, hatch="////", label=f"paper: {paper.GPU}"),
+    panels = {(part, cost): _rows(measured, part, cost) for part in PARTS for cost in _COSTS}
+    shown = [
+        key for n, key in enumerate(SYSTEMS) if any(rows[n].values for rows in panels.values())
     ]
-    figure.legend(handles=keys, loc="outside upper left", ncols=2, frameon=False)
+    figure = new_figure(WIDTH, 1.6 + 0.85 * len(shown))
+    grid = figure.subplots(len(PARTS), len(_COSTS), sharey=True)
+    for axes, ((part, cost), rows) in zip(grid.flat, panels.items(), strict=True):
+        alike = [row for each in PARTS for row in panels[each, cost]]
+        known = [row for key, row in zip(SYSTEMS, rows, strict=True) if key in shown]
+        draw_bars(axes, known, alike)
+        axes.set_title(f"{part.capitalize()}: {cost}", loc="left", fontsize=TITLE, color=INK)
+    legend(figure, place)
+    without = "; ".join(_without_time(measured))
+    say_below(figure, [_WHAT, *([f"Not measured on {place}: {without}."] if without else [])])
     return figure
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty picture with letters that can be read as they are."""
-    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+def draw_bars(axes: Axes, rows: Sequence[Bars], alike: Sequence[Bars]) -> None:
+    """Draw rows; those of all panels of a unit, `alike`, say where its axes begin and end.
 
-
-def tidy(axes: Axes) -> None:
-    """Leave out frames, and set letters and lines behind the data."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=SMALL, colors=INK)
-    axes.grid(visible=True, color="#e6e8ec", linewidth=0.8)
-    axes.set_axisbelow(True)
-
-
-def plain_numbers(axes: Axes, *, x: bool = False, y: bool = False) -> None:
-    """Write a logarithmic axis in plain numbers, 0.1, 1, 10."""
-    for axis, wanted in ((axes.xaxis, x), (axes.yaxis, y)):
-        if wanted:
-            axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:.10g}"))
-            axis.set_minor_formatter(NullFormatter())
-
-
-def _bars(axes: Axes, ours: dict[str, float | None], theirs: dict[str, float]) -> None:
-    places = {key: place for place, key in enumerate(SYSTEMS)}
-    shown = [value for value in (*ours.values(), *theirs.values()) if value]
-    axes.set_xscale("log")
-    axes.set_xlim(min(shown) / 3, max(shown) * 12)
-    for key, value in ours.items():
-        here = places[key] - _BAR / 2
-        if value is None:
-            _say(axes, here, NOT_MEASURED)
-            continue
-        _told(axes, axes.barh(here, value, _BAR, color=look(key).colour), significant(value).text)
-    for key, value in theirs.items():
-        here = places[key] + _BAR / 2
-        bar = axes.barh(
-            here, value, _BAR, color="white", edgecolor=PALE, hatch="////", linewidth=0.8
-        )
-        _told(axes, bar, str(value))
-    axes.set_yticks(range(len(SYSTEMS)), [system.title for system in SYSTEMS.values()])
-    axes.set_ylim(len(SYSTEMS) - 0.5, -0.5)
+    The axis is logarithmic where the paper's figures stand beside, and else begins at 0.
+    """
+    values = [value for row in alike for value in row.values]
+    if any(row.printed for row in alike):
+        logarithmic(axes, decade_below(values), _ROOM * max(values))
+    else:
+        axes.set_xlim(0, 1.3 * max(values, default=1.0))
+    for place, row in enumerate(rows):
+        apart = _BAR / 2 if len(row.values) > 1 else 0.0
+        if row.own:
+            bar = axes.barh(place - apart, row.own, _BAR, color=_MEASURED)
+            _tell(axes, bar, significant(row.own).text)
+        if row.printed:
+            _tell(axes, axes.barh(place + apart, row.printed, _BAR, **_PRINTED), f"{row.printed}")
+    axes.set_yticks(range(len(rows)), [row.title for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     tidy(axes)
     axes.grid(visible=False, axis="y")
-    plain_numbers(axes, x=True)
 
 
-def _told(axes: Axes, bar: BarContainer, text: str) -> None:
+def legend(figure: Figure, place: str, *, printed: bool = True) -> None:
+    """Say above a picture whose bars are whose."""
+    keys = [Patch(facecolor=_MEASURED, label=f"measured: {place}")]
+    if printed:
+        keys.append(Patch(**_PRINTED, label=f"paper: {paper.GPU}"))
+    figure.legend(handles=keys, loc="outside upper left", ncols=2, frameon=False)
+
+
+def _rows(measured: Measured, part: str, cost: str) -> list[Bars]:
+    own, printed = _COSTS[cost]
+    rows = []
+    for key, system in SYSTEMS.items():
+        found, theirs = measured.get((key, part)), paper.EFFICIENCY.get(key)
+        rows.append(
+            Bars(
+                system.title,
+                own(found) if found else None,
+                printed(getattr(theirs, part)) if theirs else None,
+            )
+        )
+    return rows
+
+
+def _without_time(measured: Measured) -> Iterator[str]:
+    """Name systems and parts that have no time."""
+    for key, system in SYSTEMS.items():
+        found = {part: measured.get((key, part)) for part in PARTS}
+        lacking = [part for part, one in found.items() if one is None or one.ms_median is None]
+        if lacking:
+            yield system.title if len(lacking) == len(PARTS) else f"{system.title} ({lacking[0]})"
+
+
+def _tell(axes: Axes, bar: BarContainer, text: str) -> None:
     axes.bar_label(bar, [text], padding=3, fontsize=SMALL, color=INK)
-
-
-def _say(axes: Axes, here: float, text: str) -> None:
-    """Write a text where a bar would begin."""
-    axes.text(
-        0.02, here, text, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALL,
-        color=PALE, style="italic",
-    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Pictures of Table 2: Dice against time, and Dice against clicks."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,15 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..document import Picture
-from ..summary import MethodSummary
+from ..summary import Estimate, MethodSummary
 from . import paper_figures as paper
-from .labels import Named, name_ends, name_points
+from .canvas import TITLE, WIDTH, logarithmic, new_figure, tidy
+from .grids import clicks as counted
+from .labels import Named, Place, name_ends, name_points
 from .palette import INK, Look, look
-from .plots import TITLE, WIDTH, new_figure, plain_numbers, tidy
 from .scored import Scored, system_of
 from .systems import SYSTEMS
 
-_COLUMNS = 3
+_COLUMNS, _HEIGHT = 3, 4.4
 _SLOT = 0.05
 """How far, in clicks, two methods' intervals stand apart."""
 
@@ -31,10 +32,16 @@ class _Point(NamedTuple):
     error: tuple[float, float] = (0.0, 0.0)
 
     @property
-    def bars(self) -> list[tuple[float, float]]:
-        """Return places along the interval."""
-        low, high = self.dice - self.error[0], self.dice + self.error[1]
-        return [(self.ms, float(dice)) for dice in np.linspace(low, high, 5)]
+    def bar(self) -> tuple[Place, Place]:
+        """Return the ends of the interval."""
+        return (self.ms, self.dice - self.error[0]), (self.ms, self.dice + self.error[1])
+
+
+class _Panel(NamedTuple):
+    title: str
+    points: list[_Point]
+    time: str
+    clicks: int
 
 
 def dice_pictures(folder: Path, scored: Sequence[Scored]) -> tuple[Picture, ...]:
@@ -51,24 +58,26 @@ def dice_pictures(folder: Path, scored: Sequence[Scored]) -> tuple[Picture, ...]
 
 def time_and_dice(scored: Sequence[Scored]) -> Figure:
     """Draw Dice after the last click over time: the paper's datasets, then those measured here."""
-    label = "encoder and decoder, ms"
-    panels = [(f"Paper: {name}", list(_printed(name)), label) for name in paper.DATASETS]
-    panels += [(one.title, list(_measured(one)), _timed(one)) for one in scored]
+    printed, own = list(map(_printed, paper.DATASETS)), list(map(_measured, scored))
+    panels = printed + own
     rows = math.ceil(len(panels) / _COLUMNS)
-    figure = new_figure(WIDTH, 3.5 * rows)
-    grid = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for axes, (title, points, label) in zip(grid.flat, panels, strict=False):
-        _scatter(axes, points)
-        axes.set_title(title, loc="left", fontsize=TITLE, color=INK)
-        axes.set_xlabel(label)
+    figure = new_figure(WIDTH, _HEIGHT * rows)
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=True)
+    for place, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
+        _scatter(axes, panel.points)
+        logarithmic(axes, *_limits(printed if panel in printed else own))
+        axes.set_title(panel.title, loc="left", fontsize=TITLE, color=INK)
+        axes.set_xlabel(panel.time)
+        if place % _COLUMNS == 0 or panel.clicks != panels[place - 1].clicks:
+            axes.set_ylabel(f"Dice after {counted(panel.clicks)}")
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
-    for row in grid:
-        row[0].set_ylabel(f"Dice after {paper.CLICKS[-1]} clicks")
+    tops = [point.dice + point.error[1] for panel in panels for point in panel.points]
+    grid[0, 0].set_ylim(0, 1.15 * max(tops))
     figure.draw_without_rendering()
-    for axes, (_, points, _) in zip(grid.flat, panels, strict=False):
-        names = [Named(p.ms, p.dice, p.title, look(p.key).colour) for p in points]
-        name_points(axes, names, [bar for point in points for bar in point.bars])
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        names = [Named(p.ms, p.dice, p.title, look(p.key).colour) for p in panel.points]
+        name_points(axes, names, [point.bar for point in panel.points])
     return figure
 
 
@@ -79,7 +88,7 @@ def dice_by_clicks(scored: Scored) -> Figure:
     ends = []
     methods = scored.methods
     for place, (name, method) in enumerate(methods.items()):
-        style = _look(name, list(methods))
+        style = look(system_of(name))
         shift = _SLOT * (place - (len(methods) - 1) / 2)
         mean = _curve(axes, method, style, shift, scored.summary.shown)
         ends.append(Named(*mean, scored.titles[name], style.colour))
@@ -101,7 +110,8 @@ def dice_by_clicks(scored: Scored) -> Figure:
 
 def _about(scored: Scored) -> str:
     printed = "; hollow: the paper's Table 2" if scored.printed else ""
-    return f"{scored.title}: mean and 95 % interval{printed}"
+    telling = any(method.is_telling for method in scored.methods.values())
+    return f"{scored.title}: mean{' and 95 % interval' if telling else ''}{printed}"
 
 
 def _curve(
@@ -111,56 +121,56 @@ def _curve(
     means = np.array([each.mean for each in method.dice])
     clicks = np.arange(1, len(means) + 1) + shift
     axes.plot(clicks, means, color=style.colour, marker=style.marker, markersize=5, linewidth=1.6)
-    picked = [n - 1 for n in shown]
-    found = [method.dice[n] for n in picked]
-    errors = [
-        [max(0.0, one.mean - one.low) for one in found],
-        [max(0.0, one.high - one.mean) for one in found],
-    ]
-    axes.errorbar(
-        clicks[picked], means[picked], errors, fmt="none", ecolor=style.colour, elinewidth=1,
-        capsize=2.5,
-    )  # fmt: skip
+    if method.is_telling:
+        picked = [n - 1 for n in shown]
+        errors = np.array([_error(method.dice[n]) for n in picked]).T
+        axes.errorbar(
+            clicks[picked], means[picked], errors, fmt="none", ecolor=style.colour, elinewidth=1,
+            capsize=2.5,
+        )  # fmt: skip
     return float(clicks[-1]), float(means[-1])
 
 
+def _error(estimate: Estimate) -> tuple[float, float]:
+    """Return how far the interval reaches below and above the mean."""
+    return max(0.0, estimate.mean - estimate.low), max(0.0, estimate.high - estimate.mean)
+
+
 def _scatter(axes: Axes, points: Sequence[_Point]) -> None:
-    for place, point in enumerate(points):
-        style = look(point.key, place)
+    for point in points:
+        style = look(point.key)
         error = [[point.error[0]], [point.error[1]]]
         axes.errorbar(
             point.ms, point.dice, error, color=style.colour, marker=style.marker, markersize=8,
             elinewidth=1,
         )  # fmt: skip
     tidy(axes)
-    axes.set_xscale("log")
-    times = [point.ms for point in points] or [1.0]
-    axes.set_xlim(min(times) / 4, max(times) * 4)
-    highest = max((point.dice + point.error[1] for point in points), default=1.0)
-    axes.set_ylim(0, 1.15 * highest)
-    plain_numbers(axes, x=True)
 
 
-def _printed(dataset: str) -> Iterator[_Point]:
+def _limits(panels: Sequence[_Panel]) -> tuple[float, float]:
+    """Return where time begins and ends in panels that are to be compared."""
+    times = [point.ms for panel in panels for point in panel.points] or [1.0]
+    return min(times) / 4, max(times) * 8
+
+
+def _printed(dataset: str) -> _Panel:
+    points = []
     for key, dice in paper.DICE[dataset].items():
         found = paper.EFFICIENCY[key]
-        yield _Point(key, SYSTEMS[key].title, found.encoder.ms + found.decoder.ms, dice[-1])
+        whole = found.encoder.ms + found.decoder.ms
+        points.append(_Point(key, SYSTEMS[key].title, whole, dice[-1]))
+    time = f"encoder and decoder, ms,\non the paper's {paper.GPU}"
+    return _Panel(f"Paper: {dataset}", points, time, paper.CLICKS[-1])
 
 
-def _timed(scored: Scored) -> str:
-    several = f", {scored.processes} processes at once" if scored.processes > 1 else ""
-    return f"first click, ms{several}"
-
-
-def _measured(scored: Scored) -> Iterator[_Point]:
+def _measured(scored: Scored) -> _Panel:
+    points = []
     for name, method in scored.methods.items():
         end = method.dice[-1]
         if method.first_seconds is not None:
-            error = (max(0.0, end.mean - end.low), max(0.0, end.high - end.mean))
+            error = _error(end) if method.is_telling else (0.0, 0.0)
             ms = 1000 * method.first_seconds
-            yield _Point(system_of(name), scored.titles[name], ms, end.mean, error)
-
-
-def _look(method: str, methods: Sequence[str]) -> Look:
-    others = [name for name in methods if system_of(name) not in SYSTEMS]
-    return look(system_of(method), others.index(method) if method in others else 0)
+            points.append(_Point(system_of(name), scored.titles[name], ms, end.mean, error))
+    several = f",\n{scored.processes} processes at once" if scored.processes > 1 else ""
+    clicks = len(scored.results[0].dice)
+    return _Panel(scored.title, points, f"first click here, ms{several}", clicks)

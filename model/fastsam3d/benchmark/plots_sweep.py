@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..document import Picture
+from .canvas import TITLE, WIDTH, new_figure, plain_numbers, tidy
 from .labels import Named, name_ends
 from .palette import INK, PALE
-from .plots import TITLE, WIDTH, new_figure, plain_numbers, tidy
 from .table_ablation import FORMS, Form, series
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a39400", "#56b4e9")
@@ -59,7 +59,7 @@ def _panel(axes: Axes, forms: Sequence[Form], form: str, cost: str) -> list[Name
     segments = sorted({one.segment for one in forms if one.segment is not None})
     axes.set_xticks(segments)
     axes.minorticks_off()
-    plain_numbers(axes, x=True)
+    plain_numbers(axes)
     ends = [*_curves(axes, forms, form, cost), *_level(axes, forms, _DENSE[form], cost, segments)]
     axes.set_ylim(0, 1.12 * max(getattr(one, cost) or 0.0 for one in forms))
     return ends

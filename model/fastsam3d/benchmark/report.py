@@ -1,19 +1,19 @@
 """The report of a benchmark's folder: Markdown, HTML, LaTeX, CSV, JSON and pictures."""
 
 import json
-import re
 from pathlib import Path
 
 from ..document import html, markdown
 from ..whole import write_text
 from . import latex
-from . import paper_figures as paper
 from .collect import Findings, collect
-from .grids import SIGNS, Mark, as_csv, as_record
-from .page import Section, page
+from .page import Section, notes_of, page
 from .plots import efficiency_pictures
 from .plots_dice import dice_pictures
+from .plots_forms import form_pictures
 from .plots_sweep import sweep_pictures
+from .sheets import as_csv, as_record
+from .styled import styled
 from .table_ablation import ablation_grids, sweep_grids
 from .table_accuracy import accuracy_grids
 from .table_efficiency import efficiency_grids, traits_grid
@@ -22,8 +22,6 @@ NAME = "report"
 LATEX = "tables.tex"
 TABLES = "tables"
 """The folder of CSV files, one a table."""
-
-_STYLES: dict[Mark, str] = {"better": "font-weight: bold", "worse": "color: #0000ff"}
 
 
 def write_report(folder: Path, written_on: str) -> Path:
@@ -39,7 +37,7 @@ def write_report(folder: Path, written_on: str) -> Path:
     findings = collect(folder)
     sections = sections_of(folder, findings)
     grids = [grid for section in sections.values() for grid in (*section.grids, *section.files)]
-    notes = [note for some in paper.NOTES.values() for note in some]
+    notes = [note for number, each in sections.items() for note in notes_of(number, each)]
     (folder / TABLES).mkdir(exist_ok=True)
     for old in (folder / TABLES).glob("table*.csv"):
         old.unlink(missing_ok=True)
@@ -59,13 +57,6 @@ def write_report(folder: Path, written_on: str) -> Path:
     return folder / f"{NAME}.html"
 
 
-def styled(page: str) -> str:
-    """Set an HTML page's cells with signs in bold and blue, as the paper's Table 2 does."""
-    for mark, style in _STYLES.items():
-        page = re.sub(f"<td>([^<]*{SIGNS[mark]}</td>)", rf'<td style="{style}">\1', page)
-    return page
-
-
 def sections_of(folder: Path, findings: Findings) -> dict[int, Section]:
     """Make each table, and draw its pictures into a folder."""
     accuracy, efficiency, ablation = findings.scored, findings.efficiency, findings.ablation
@@ -75,7 +66,7 @@ def sections_of(folder: Path, findings: Findings) -> dict[int, Section]:
         3: Section(tuple(efficiency_grids(efficiency)), efficiency_pictures(folder, efficiency)),
         4: Section(
             tuple(ablation_grids(ablation)),
-            sweep_pictures(folder, ablation),
+            form_pictures(folder, ablation) + sweep_pictures(folder, ablation),
             tuple(sweep_grids(ablation)),
         ),
     }

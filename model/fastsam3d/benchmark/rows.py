@@ -44,6 +44,7 @@ def measure_missing(
     measured: Callable[[R, Request], R],
     limit_s: float,
     on_row: Callable[[R], None],
+    on_begin: Callable[[R], None],
 ) -> list[R]:
     """Measure the rows that have no time yet; those that took too long only by a higher limit.
 
@@ -54,6 +55,7 @@ def measure_missing(
         measured: measures and fills one.
         limit_s: after which it gives up.
         on_row: is told each row, also those that were there.
+        on_begin: is told each row that is about to be measured.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     drop_cut_line(path)
@@ -62,6 +64,7 @@ def measure_missing(
     for blank, request in planned:
         row = known.get(blank.key)
         if row is None or not _is_settled(row, limit_s):
+            on_begin(blank)
             row = measured(blank, request)
             keep(path, known, row)
         on_row(row)

@@ -13,7 +13,14 @@ from .table_efficiency import title_of
 REFERENCES = ("fastsam3d-default", "fastsam3d", "sam-med3d")
 """The first of these that was measured is what the others are tested against."""
 
-_DATASETS = {"amos": "AMOS", "totalseg": "TotalSegmentator", "brats": "BraTS 2021"}
+METHODS = {
+    "fastsam3d-teacher": "FastSAM3D, teacher",
+    "medsam-boxes": "MedSAM, boxes round the truth",
+    "grow-from-seeds": "Grow from seeds (3D Slicer)",
+    "region-growing": "Region growing (SimpleITK)",
+    "fast-marching": "Fast marching (SimpleITK)",
+}
+"""What tables and pictures call methods that are none of `SYSTEMS`."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Scored:
     untrained: systems that ran with random weights.
     finished: whether all objects that were asked for are there, of each method.
     processes: how many worked at once, at most; 0 if that is not known.
+    left_out: cases, and why all or part of each was not evaluated, as far as that is known.
     """
 
     dataset: str
@@ -32,6 +40,7 @@ class Scored:
     untrained: tuple[str, ...] = ()
     finished: bool = True
     processes: int = 0
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @property
     def protocol(self) -> str:
@@ -75,16 +84,14 @@ class Scored:
         """Return what tables call each method: a system by its title, if only one is of it."""
         systems = [system_of(name) for name in self._names]
         return {
-            name: title_of(system) if systems.count(system) == 1 else name
+            name: _title_of(system) if systems.count(system) == 1 else name
             for name, system in zip(self._names, systems, strict=True)
         }
 
     @property
     def paper_name(self) -> str:
         """Return what the paper calls the dataset; "" where its figures cannot be compared."""
-        if self.protocol != PUBLISHED:
-            return ""
-        return next((name for sign, name in _DATASETS.items() if sign in self.dataset.lower()), "")
+        return paper.known_as(self.dataset) if self.protocol == PUBLISHED else ""
 
     @property
     def printed(self) -> dict[str, paper.Dice]:
@@ -97,9 +104,13 @@ class Scored:
 
 
 def system_of(method: str) -> str:
-    """Return the system that a method's name, such as "sam 0123abcd", is of; itself if none."""
+    """Return the system or method that a name, such as "sam 0123abcd", is of; itself if none."""
     first = method.partition(" ")[0]
-    return first if first in SYSTEMS else method
+    return first if first in SYSTEMS or first in METHODS else method
+
+
+def _title_of(system: str) -> str:
+    return METHODS.get(system) or title_of(system)
 
 
 def _rank(system: str) -> int:

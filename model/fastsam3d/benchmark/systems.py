@@ -58,6 +58,25 @@ def find(key: str) -> System:
     return SYSTEMS[key]
 
 
+def check(system: System, path: Path | None = None) -> None:
+    """Refuse a file that a system for slices cannot be loaded from, without making its network.
+
+    Raises:
+        InputError: as `load`.
+    """
+    import torch
+
+    from ..checkpoints import read_state
+    from .official import fit
+
+    if path is not None:
+        read_state(path)  # before the packages that make the network, which take seconds to import
+    with torch.device("meta"):
+        own = system.build().state_dict()
+    if path is not None:
+        fit(path, own, system.title, system.weights)
+
+
 def load(system: System, path: Path | None = None, device: str = "cpu") -> "nn.Module":
     """Make a system's network, in evaluation mode and frozen, on a device.
 

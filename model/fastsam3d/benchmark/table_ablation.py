@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import paper_figures as paper
-from .grids import DASH, Cell, Grid, clicks, figure, missing, significant, texts
+from .grids import DASH, Cell, Grid, clicks, figure, missing, significant, texts, without_empty_rows
 from .paper_figures import TIMES
 from .table_efficiency import OURS, PAPER
 
@@ -23,7 +23,7 @@ _HEAD = (
 )  # fmt: skip
 _USUAL = (64, 4)
 _NONE_YET = "`fastsam3d benchmark ablation` measures it"
-_NO_DICE = "`fastsam3d benchmark ablation` measures it with our weights, on --manifest"
+_NO_DICE = "`fastsam3d benchmark ablation --manifest` measures it with our weights, on"
 _WHOSE_DICE = (
     "Dice is of fastsam3d-default's weights in each form, and of no published ones: those need "
     "relative positions, which sparse attention cannot use and flash attention does not take."
@@ -85,6 +85,11 @@ class Group(NamedTuple):
         """Return what files of them are called after."""
         return "-".join(filter(None, (self.geometry, f"{self.tokens}", self.device)))
 
+    @property
+    def is_the_papers(self) -> bool:
+        """Tell whether the paper's times, GFLOPs and memory are of this geometry and size."""
+        return (self.geometry, self.tokens) == (_PUBLISHED, 8)
+
 
 def series(forms: Iterable[Form]) -> dict[Group, list[Form]]:
     """Part measurements into those that can be compared."""
@@ -95,45 +100,46 @@ def series(forms: Iterable[Form]) -> dict[Group, list[Form]]:
 
 
 def ablation_grids(forms: Sequence[Form]) -> Iterator[Grid]:
-    """Show Table 4 of each geometry, number of tokens and device; then Dice.
+    """Show Table 4 of each geometry, number of tokens and device, the paper's always; then Dice.
 
     Sparse forms are shown as by the published code's w and r, if these were measured.
     """
-    groups = series(forms) or {Group(_PUBLISHED, 8, ""): []}
+    groups = series(forms)
+    if not any(group.is_the_papers for group in groups):
+        groups = {Group(_PUBLISHED, 8, ""): [], **groups}
     for group, own in groups.items():
-        yield _table4(group, _main(own))
+        yield _table4(group, one_of_each(own))
     yield _dice(forms)
 
 
 def sweep_grids(forms: Sequence[Form]) -> Iterator[Grid]:
-    """Show every w and r that was measured."""
+    """Show every w and r that was measured, if there were several."""
     for group, own in series(forms).items():
+        if len({(one.segment, one.dilation) for one in own if one.segment is not None}) < 2:
+            continue
         title = f"Segment lengths and dilations: {group.title}"
         yield Grid(f"table4-{group.name}-sweep", title, _HEAD, tuple(map(_cost_row, own)))
 
 
 def _table4(group: Group, own: Sequence[Form]) -> Grid:
-    comparable = group.geometry == _PUBLISHED and group.tokens == 8
     rows: list[tuple[Cell, ...]] = []
     for form, words in FORMS.items():
         found = [one for one in own if one.form == form]
         rows += [_cost_row(one) for one in found]
         if not found:
             rows.append((*texts(words, OURS), *(missing(_NONE_YET),) * 6))
-        if comparable:
+        if group.is_the_papers:
             rows.append(_paper_row(form, words))
     machines = dict.fromkeys(one.machine for one in own if one.machine)
-    return Grid(
-        f"table4-{group.name}",
-        f"Table 4: encoder of {group.title}",
-        _HEAD,
-        tuple(rows),
-        tuple(f"Measured on: {machine}." for machine in machines),
-    )
+    where = [f"Measured on: {machine}." for machine in machines]
+    printed = [f"The paper's figures: {paper.GPU}."] if group.is_the_papers else []
+    title = f"Table 4: encoder of {group.title}"
+    grid = Grid(f"table4-{group.name}", title, _HEAD, tuple(rows), (*printed, *where))
+    return without_empty_rows(grid)
 
 
-def _main(own: Sequence[Form]) -> list[Form]:
-    """Pick one of each form."""
+def one_of_each(own: Sequence[Form]) -> list[Form]:
+    """Pick one measurement of each form; of a sparse one by the published code's w and r if any."""
     usual = [one for one in own if (one.segment, one.dilation) in ((None, None), _USUAL)]
     first = {one.form: one for one in reversed([*usual, *own])}
     return list(first.values())
@@ -161,7 +167,7 @@ def _dice(forms: Sequence[Form]) -> Grid:
     rows = [row for name in datasets for form in FORMS for row in _dice_rows(forms, name, form)]
     head = ("Attention", "Dataset", "Figures", *map(clicks, paper.CLICKS))
     title = "Table 4: Dice of each form"
-    return Grid("table4-dice", title, head, tuple(rows), (_WHOSE_DICE,))
+    return without_empty_rows(Grid("table4-dice", title, head, tuple(rows), (_WHOSE_DICE,)))
 
 
 def _dice_rows(forms: Sequence[Form], dataset: str, form: str) -> Iterator[tuple[Cell, ...]]:
@@ -170,7 +176,8 @@ def _dice_rows(forms: Sequence[Form], dataset: str, form: str) -> Iterator[tuple
         about = texts(f"{one.attention} ({one.geometry})", dataset, OURS)
         yield (*about, *(figure(value, 3) for value in one.dice[dataset]))
     if not own:
-        yield (*texts(FORMS[form], dataset, OURS), *(missing(_NO_DICE),) * len(paper.CLICKS))
+        why = missing(f"{_NO_DICE} {dataset}")
+        yield (*texts(FORMS[form], dataset, OURS), *(why,) * len(paper.CLICKS))
     if dataset in paper.DATASETS:
         printed = paper.ABLATION[form].dice[dataset]
         yield (*texts(FORMS[form], dataset, PAPER), *(figure(value, 3) for value in printed))

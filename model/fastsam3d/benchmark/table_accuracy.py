@@ -1,12 +1,17 @@
 """Table 2: Dice after some clicks, of each dataset and protocol."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from ..dataset_labels import SMALLEST_MM3
+from ..plan import SMALLEST_OBJECT
 from ..results import PUBLISHED
 from ..stats import BETTER_BELOW
-from ..summary import Estimate, MethodSummary, Versus
+from ..summary import Estimate, MethodSummary, Versus, about_intervals
+from ..tables import counted_left_out
 from . import paper_figures as paper
-from .grids import DASH, SIGNS, Cell, Grid, Mark, clicks, figure, missing, texts
+from .accuracy import DESCRIPTION
+from .grids import DASH, SIGNS, Cell, Grid, Mark, clicks, figure, missing, texts, without_empty_rows
 from .scored import Scored, system_of
 from .systems import SYSTEMS
 from .table_efficiency import OURS, PAPER
@@ -14,6 +19,10 @@ from .table_methods import effort, organs
 
 _NOT_EVALUATED = "not evaluated here; give its official weights to `fastsam3d benchmark accuracy`"
 _UNTRAINED = "ran with random weights, and an untrained network has no Dice"
+_NOT_THE_PAPERS = (
+    "The paper's figures stand beside a dataset that is named as one of the paper's; if this is "
+    f"one of them, name it so: `--name {'|'.join(paper.NAMES)}`."
+)
 _SCORES = {
     "dice": "Dice at the k-th click",
     "best_dice": "best Dice of k clicks",
@@ -50,13 +59,14 @@ def _table2(scored: Scored, score: str, name: str) -> Grid:
             rows[key].append((*texts(system.title, OURS), *(missing(why),) * (len(shown) + 1)))
         if key in printed:
             rows[key].append(_paper_row(system.title, printed[key], shown))
-    return Grid(
+    found = Grid(
         name,
         f"Table 2: {scored.title}: {_SCORES[score]}",
         ("Method", "Figures", *map(clicks, shown), "Failures"),
         tuple(row for some in rows.values() for row in some),
-        tuple(_how_measured(scored, marks)),
+        tuple(_notes(scored, marks)),
     )
+    return without_empty_rows(found)
 
 
 def _scores(
@@ -65,9 +75,12 @@ def _scores(
     estimates: Sequence[Estimate] = getattr(method, score)
     for n in shown:
         found = estimates[n - 1]
-        text = f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
-        yield Cell(text, found.mean, marks.get((method.method, n), ""))
-    yield Cell(f"{method.failures} of {method.objects}", method.failures)
+        mean = figure(found.mean, 3, mark=marks.get((method.method, n), ""))
+        if method.is_telling:
+            text = f"{mean.text} ({found.low:.3f} to {found.high:.3f})"
+            mean = replace(mean, text=text, interval=(found.low, found.high))
+        yield mean
+    yield Cell(f"{method.failures} of {method.objects}", method.failures, of=method.objects)
 
 
 def _paper_row(title: str, dice: paper.Dice, shown: Sequence[int]) -> tuple[Cell, ...]:
@@ -90,33 +103,54 @@ def _marks(tests: Sequence[Versus]) -> Marks:
     return signs
 
 
-def _how_measured(scored: Scored, marks: Marks) -> Iterator[str]:
-    summary = scored.summary
-    most = max(summary.methods, key=lambda method: method.objects)
-    flat = scored.protocol == PUBLISHED
+def _notes(scored: Scored, marks: Marks) -> Iterator[str]:
     if not scored.finished:
         yield (
             "Unfinished: methods may have different objects, as the last column counts; the same "
             "command goes on."
         )
-    yield (
-        f"{most.objects} objects of {most.patients} patients; clicks {summary.strategy}, seed "
-        f"{summary.seed}. Means over objects{'' if flat else ', then patients, then folders'}; in "
-        "brackets the 95 % interval by bootstrap over patients. A failed click keeps the mask "
-        "before it."
-    )
-    if flat:
+    yield _how_measured(scored)
+    yield _which_objects(scored)
+    if scored.protocol == PUBLISHED:
         yield (
             "By the published protocol the patch is centred on the true object and Dice is of the "
             "patch alone: not what a user gets. Published 3D networks get the newest click alone, "
             "with their previous answer; our own networks, classical tools and networks for "
             "slices get all clicks so far."
         )
+        if not scored.paper_name:
+            yield _NOT_THE_PAPERS
     if marks:
         yield (
             f"{SIGNS['better'].strip()}: better, {SIGNS['worse'].strip()}: worse than "
             f"{scored.titles[scored.reference]}: Wilcoxon over patients, p < {BETTER_BELOW}."
         )
+
+
+def _how_measured(scored: Scored) -> str:
+    summary = scored.summary
+    most = max(summary.methods, key=lambda method: method.objects)
+    groups = "" if scored.protocol == PUBLISHED else ", then patients, then folders"
+    files = "; ".join(f"`{name}` is {title}" for name, title in scored.titles.items())
+    return (
+        f"{most.objects} objects of {most.patients} patients; clicks {summary.strategy}, seed "
+        f"{summary.seed}. Means over objects{groups}; {about_intervals(summary.methods)}. A failed "
+        f"click keeps the mask before it. In files: {files}."
+    )
+
+
+def _which_objects(scored: Scored) -> str:
+    """Say what does not count by this protocol, and what that left out."""
+    least = [f"{SMALLEST_OBJECT} voxels", f"{SMALLEST_MM3} mm³"]
+    own, other = reversed(least) if scored.protocol == PUBLISHED else least
+    found = ""
+    if scored.left_out:
+        place = f"`accuracy/{scored.name}/{DESCRIPTION}` names each"
+        found = f"Left out: {counted_left_out(scored.left_out)}; {place}. "
+    return (
+        f"{found}This protocol leaves out objects below {own}, and the other those below {other}, "
+        "so that they may have different objects."
+    )
 
 
 def _unmeasured(dataset: str) -> Grid:
@@ -131,4 +165,4 @@ def _unmeasured(dataset: str) -> Grid:
             rows.append(_paper_row(system.title, dice, paper.CLICKS)[:-1])
     head = ("Method", "Figures", *map(clicks, paper.CLICKS))
     name = f"table2-{dataset.split()[0].lower()}"
-    return Grid(name, f"Table 2: {dataset}", head, tuple(rows))
+    return without_empty_rows(Grid(name, f"Table 2: {dataset}", head, tuple(rows)))

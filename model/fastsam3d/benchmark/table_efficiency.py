@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from . import paper_figures as paper
 from .efficiency import PARTS, SLICES, Efficiency
-from .grids import DASH, Cell, Grid, figure, missing, significant, texts
+from .grids import DASH, Cell, Grid, figure, missing, significant, texts, without_empty_rows
 from .measurement import FEWEST_RUNS
 from .paper_figures import TIMES
 from .systems import SYSTEMS, System
@@ -95,13 +95,14 @@ def _table3(measured: Measured, name: str, where: str) -> Grid:
         rows += [_own_row(measured, system, name) for name in _variants(measured, system)]
         if printed := paper.EFFICIENCY.get(system.key):
             rows.append(_paper_row(system, printed))
-    return Grid(
+    found = Grid(
         name,
         f"Table 3: efficiency{where}",
         ("Method", "Figures", "Resolution", *_COSTS, "Acceleration to 2D", "Acceleration to 3D"),
         tuple(rows),
         tuple(_how_measured(measured.values())),
     )
+    return without_empty_rows(found)
 
 
 def _how_measured(records: Collection[Efficiency]) -> Iterator[str]:
