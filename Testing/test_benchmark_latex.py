@@ -88,7 +88,7 @@ def test_code_keeps_its_dashes_and_a_row_cannot_begin_with_an_option():
         r"\texttt{a -{}-name x\_1} and \texttt{b}, so"
     )
     assert latex.escaped("a ` b") == r"a \textasciigrave{} b"
-    assert latex.escaped("[x]*") == "{[}x]{*}"
+    assert latex.escaped("[x]*|") == r"{[}x]{*}\textbar{}"
 
 
 def test_every_group_and_environment_of_a_whole_report_is_closed(tmp_path):

@@ -121,6 +121,16 @@ def test_papers_marks_stand_in_pictures_of_its_own_protocol_alone():
     assert "paper" not in axes.get_title(loc="left")
 
 
+def test_title_tells_of_the_papers_marks_where_there_are_any():
+    titles = [
+        dice_by_clicks(scored("amos", "published", methods=methods, patients=1))
+        .axes[0]
+        .get_title("left")
+        for methods in ((OURS,), METHODS)
+    ]
+    assert ["hollow" in title for title in titles] == [False, True]
+
+
 def test_without_measurements_the_papers_panels_are_left():
     assert len(time_and_dice([]).axes) == 3
 

@@ -1,5 +1,7 @@
 import gzip
+import locale
 import struct
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -38,6 +40,15 @@ def save(image, path):
     return path
 
 
+@contextmanager
+def locale_kept():
+    """Put the locale back: ITK's writer of DICOM leaves the process with ASCII."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
+
+
+@locale_kept()
 def save_series(folder, array, *, uid="1.2.3", gap_at=None, frames=1):
     folder.mkdir(exist_ok=True)
     writer = sitk.ImageFileWriter()

@@ -120,8 +120,7 @@ def add_dice(path: Path, dataset: str, dice: Mapping[str, tuple[float, ...]]) ->
 
 def called(dataset: str, protocol: str) -> str:
     """Return what Table 4 calls a dataset: by the paper's name where figures can be compared."""
-    signs = {name.split()[0][:8].lower(): name for name in paper.DATASETS}
-    known = next((name for sign, name in signs.items() if sign in dataset.lower()), None)
+    known = paper.known_as(dataset)
     return known if known and protocol == PUBLISHED else f"{dataset}, {protocol}"
 
 

@@ -33,6 +33,7 @@ _ESCAPES = {
     "≥": r"$\geq$",
     "▲": r"\textbf{bold}",
     "▼": r"\textcolor{blue}{blue}",
+    "|": r"\textbar{}",
     "<": r"$<$",
     ">": r"$>$",
     "[": "{[}",

@@ -92,12 +92,11 @@ def dice_by_clicks(scored: Scored) -> Figure:
         shift = _SLOT * (place - (len(methods) - 1) / 2)
         mean = _curve(axes, method, style, shift, scored.summary.shown)
         ends.append(Named(*mean, scored.titles[name], style.colour))
-    for key, dice in scored.printed.items():
-        if any(system_of(name) == key for name in methods):
-            axes.plot(
-                paper.CLICKS, dice, linestyle="none", marker=look(key).marker, markersize=8,
-                markerfacecolor="none", color=look(key).colour,
-            )  # fmt: skip
+    for key, dice in _beside(scored).items():
+        axes.plot(
+            paper.CLICKS, dice, linestyle="none", marker=look(key).marker, markersize=8,
+            markerfacecolor="none", color=look(key).colour,
+        )  # fmt: skip
     last = len(next(iter(methods.values())).dice)
     axes.set(xlabel="clicks", ylabel="Dice", xticks=range(1, last + 1), xlim=(0.5, last + 0.5))
     axes.set_ylim(bottom=0)
@@ -108,8 +107,14 @@ def dice_by_clicks(scored: Scored) -> Figure:
     return figure
 
 
+def _beside(scored: Scored) -> dict[str, paper.Dice]:
+    """Return the paper's figures of the systems that were measured."""
+    measured = set(map(system_of, scored.methods))
+    return {key: dice for key, dice in scored.printed.items() if key in measured}
+
+
 def _about(scored: Scored) -> str:
-    printed = "; hollow: the paper's Table 2" if scored.printed else ""
+    printed = "; hollow: the paper's Table 2" if _beside(scored) else ""
     telling = any(method.is_telling for method in scored.methods.values())
     return f"{scored.title}: mean{' and 95 % interval' if telling else ''}{printed}"
 
