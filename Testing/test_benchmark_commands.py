@@ -1,5 +1,4 @@
 import json
-import signal
 
 import pytest
 
@@ -257,7 +256,7 @@ def test_ctrl_c_at_all_ends_in_one_sentence_and_the_call_goes_on(
     def start(*arguments):
         started.append(arguments)
         if len(started) == stopped:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     def watching(request, limit_s):
         start(request)
