@@ -1,8 +1,22 @@
-"""What is written in a picture, and whether it can be read there."""
+"""Pictures of Table 2; what is written in a picture, and whether it can be read there."""
 
 from itertools import combinations
 
+import pytest
 from matplotlib.text import Annotation, Text
+
+from benchmarked import METHODS, scored
+from fastsam3d.benchmark.plots_dice import dice_by_clicks, time_and_dice
+
+
+@pytest.fixture(scope="module")
+def time():
+    return time_and_dice([scored("amos", "published")])
+
+
+@pytest.fixture(scope="module")
+def clicks():
+    return dice_by_clicks(scored("amos", "published", methods=(*METHODS, "region-growing")))
 
 
 def written(figure):

@@ -171,7 +171,9 @@ def test_the_table_says_whose_dice_it_is(measured):
     dice = list(ablation_grids(read_rows(measured)))[-1]
     (whose,) = dice.notes
     assert whose.startswith("Dice is of fastsam3d-default's weights in each form")
-    assert "measures it with our weights, on" in " ".join(dice.remarks)
+    assert "`fastsam3d benchmark ablation --manifest` measures it with our weights, on" in " ".join(
+        dice.remarks
+    )
 
 
 @pytest.mark.parametrize(

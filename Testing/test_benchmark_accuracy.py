@@ -155,16 +155,14 @@ def test_failing_method_is_counted_with_its_last_score(manifest, two_systems, mo
 
 
 @pytest.mark.parametrize("protocol", ["published", "sound"])
-@pytest.mark.parametrize(("kind", "words"), [
-    (RuntimeError, ["CUDA out of memory"]), (MemoryError, ["Unable to allocate 3.0 GiB"]),
-    (OSError, [12, "Cannot allocate memory"]),
-])  # fmt: skip
-def test_full_memory_is_told_and_no_failure(
-    manifest, two_systems, monkeypatch, kind, words, protocol
-):
+@pytest.mark.parametrize("full", [
+    lambda: RuntimeError("CUDA out of memory"), lambda: MemoryError("Unable to allocate 3.0 GiB"),
+    lambda: OSError(12, "Cannot allocate memory"),
+], ids=["cuda", "numpy", "system"])  # fmt: skip
+def test_full_memory_is_told_and_no_failure(manifest, two_systems, monkeypatch, full, protocol):
     class Full(BrightVolumes):
         def embed_patch(self, patch):
-            raise kind(*words)  # anew: its traceback holds the session
+            raise full()  # anew: its traceback holds the session
 
     use_volumes(monkeypatch, Full())
     with pytest.raises(InputError, match="memory of cpu is full with sam-med3d"):

@@ -3,12 +3,12 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from benchmarked import METHODS, efficiency, form, forms, scored
+import pictured
+from benchmarked import efficiency, form, forms
 from fastsam3d.benchmark import paper_figures as paper
 from fastsam3d.benchmark.labels import SMALL, Named, name_points, spread
 from fastsam3d.benchmark.palette import PALE, look
 from fastsam3d.benchmark.plots import efficiency_bars
-from fastsam3d.benchmark.plots_dice import dice_by_clicks, time_and_dice
 from fastsam3d.benchmark.plots_forms import form_bars, form_pictures
 from fastsam3d.benchmark.plots_sweep import sweep, sweep_pictures
 from fastsam3d.benchmark.scored import METHODS as METHODS_BESIDE
@@ -17,20 +17,12 @@ from fastsam3d.benchmark.table_ablation import series
 from fastsam3d.benchmark.table_efficiency import by_place
 from pictured import assert_apart, assert_inside, names, written
 
+time, clicks = pictured.time, pictured.clicks
+
 
 @pytest.fixture(scope="module")
 def bars():
     return efficiency_bars(by_place(efficiency())["cpu"], "cpu")
-
-
-@pytest.fixture(scope="module")
-def time():
-    return time_and_dice([scored("amos", "published")])
-
-
-@pytest.fixture(scope="module")
-def clicks():
-    return dice_by_clicks(scored("amos", "published", methods=(*METHODS, "region-growing")))
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 
+import pictured
 from benchmarked import METHODS, OURS, scored
 from fastsam3d.benchmark import paper_figures as paper
 from fastsam3d.benchmark.palette import PALE, look
@@ -14,15 +14,7 @@ from fastsam3d.benchmark.plots_dice import dice_by_clicks, time_and_dice
 from fastsam3d.benchmark.systems import SYSTEMS
 from pictured import box, names
 
-
-@pytest.fixture(scope="module")
-def time():
-    return time_and_dice([scored("amos", "published")])
-
-
-@pytest.fixture(scope="module")
-def clicks():
-    return dice_by_clicks(scored("amos", "published", methods=(*METHODS, "region-growing")))
+time, clicks = pictured.time, pictured.clicks
 
 
 def test_paper_and_measurements_have_panels_of_their_own(time):

@@ -9,6 +9,7 @@ from rich.table import Table
 from .console import aside, progress, said
 from .demo import Game, play, points_of
 from .errors import InputError
+from .extras import how_to_get
 from .masks import check_output
 from .segment import Engine
 
@@ -46,7 +47,7 @@ def demo(organ: str, clicks: int, output: Path, engine: Engine) -> None:
         other = play(GrowFromSeeds(), phantom, organ, clicks)
     said.print(_games_table(game, other))
     if other is None:
-        aside.print("To compare with Slicer's tool: pip install 'fastsam3d[compare]'")
+        aside.print(f"To compare with Slicer's tool: {how_to_get('compare')}", soft_wrap=True)
     elif other.steps[-1].dice > game.steps[-1].dice:
         said.print(_why_other(phantom, organ), soft_wrap=True)
     for note in engine.notes:

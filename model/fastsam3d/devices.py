@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .errors import InputError
+from .extras import how_to_get
 from .inputs import has_fast_bfloat16, pick_device
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def make_fabric(device: str, devices: int, nodes: int, precision: str) -> "Fabri
         from lightning.fabric.utilities.exceptions import MisconfigurationException
     except ImportError as error:
         raise InputError(
-            "Training needs Lightning, which is not installed: pip install 'fastsam3d[train]'"
+            f"Training needs Lightning, which is not installed; run: {how_to_get('train')}."
         ) from error
     where = pick_device(device)
     if started := int(os.environ.get("LOCAL_WORLD_SIZE", 0)):

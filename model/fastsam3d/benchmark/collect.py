@@ -12,6 +12,7 @@ from .ablation import Row
 from .ablation import read_rows as read_forms
 from .accuracy import DESCRIPTION, RECORDS, RESULTS
 from .efficiency import Efficiency, read_rows
+from .entrants import is_untrained
 from .scored import Scored, system_of
 from .shards import found, most_processes
 
@@ -21,8 +22,6 @@ ACCURACY = "accuracy"
 """The folder with one for each dataset and protocol, `NAME-PROTOCOL`."""
 
 MACHINES = "machines.jsonl"
-
-_UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def _scored(folder: Path) -> Scored:
         results = [result for result in results if (result.case, result.label) in wanted.objects]
         methods = wanted.methods | {result.method for result in results}
         finished = len(results) == len(wanted.objects) * len(methods)
-    trained = [result for result in results if not _is_untrained(result.method)]
-    left = dict.fromkeys(system_of(r.method) for r in results if _is_untrained(r.method))
+    trained = [result for result in results if not is_untrained(result.method)]
+    left = dict.fromkeys(system_of(r.method) for r in results if is_untrained(r.method))
     dataset, processes = folder.name.rpartition("-")[0], most_processes(folder / RECORDS)
     left_out = wanted.left_out if wanted else ()
     return Scored(dataset, tuple(trained), tuple(left), finished, processes, left_out)
@@ -114,10 +113,6 @@ def _asked(path: Path) -> _Asked | None:
         return _Asked(objects, methods, left_out)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} holds something else than was asked; move it away.") from error
-
-
-def _is_untrained(method: str) -> bool:
-    return method.endswith(f" {_UNTRAINED}")
 
 
 def _objects(path: Path) -> list[dict[str, object]]:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..extras import how_to_get
 from .planar import IMAGENET_MEAN, IMAGENET_STD, Channels, PlanarNetwork, grid_centres
 
 SIZE = 1024
@@ -118,7 +119,7 @@ def _transformers() -> Any:
     except ImportError as error:
         raise InputError(
             "The 2D systems need transformers, which is not installed; "
-            "run: pip install 'fastsam3d[benchmark]'."
+            f"run: {how_to_get('benchmark')}."
         ) from error
     except RuntimeError as error:
         raise InputError(
