@@ -268,18 +268,19 @@ class FastSAM3DSlicerWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.ui.show3DButton.checked:
             self._surfaceTimer.start()
         self._show()
+        self.logic.tidy()
 
     def _show(self) -> None:
-        if slicer.mrmlScene.IsBatchProcessing():
-            return
         logic = self.logic
+        if not (logic.isBusy or self.weights.isFetching):
+            self.status.rest()
+        if slicer.mrmlScene.IsBatchProcessing() or self._statusTimer.isActive():
+            return
         self.inputs.show()
         node = logic.segmentationNode and points.nodeOf(logic.segmentationNode, logic.segmentId)
         self.placing.follow(node, positive=logic.nextIsPositive)
         if logic.volumeNode is None:
             self.placing.stop()
-        if not (logic.isBusy or self.weights.isFetching):
-            self.status.rest()
         self.options.show()
         self._showButtons()
 

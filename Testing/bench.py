@@ -1,12 +1,9 @@
-"""Speed and memory on this computer, each fast form beside the plain one in the same run.
-
-The teacher's padded windows take seconds, and are timed once.
-"""
+"""Speed and memory on this computer, each fast form beside the plain one in the same run."""
 
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -17,11 +14,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-import bench_geometry
+import bench_growth_patch
+import bench_growth_session
 import bench_networks
 import bench_session
+from bench_growth import Panel
+from bench_growth_picture import draw
+from bench_networks import DEFAULT, STUDENT, TEACHER
 from bench_timing import Row
-from fastsam3d.cost import processor
+from fastsam3d.benchmark.speed import Pace
+from fastsam3d.hardware import processor
 from harness import packages
 
 MEMORY_LIMIT_MB = 1500
@@ -30,12 +32,11 @@ MEMORY_LIMIT_MB = 1500
 class Part(StrEnum):
     """A part of the benchmark."""
 
-    PUBLISHED = "published"
-    DEFAULT = "default"
+    NETWORKS = "networks"
     SESSION = "session"
     MEMORY = "memory"
-    GEOMETRY = "geometry"
     SLICER = "slicer"
+    GROWTH = "growth"
 
 
 def main(
@@ -44,6 +45,7 @@ def main(
     threads: Annotated[int, typer.Option(help="For torch.")] = os.cpu_count() or 1,
     padded: Annotated[bool, typer.Option(help="Also the teacher's padded windows: 2 GB.")] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write a file.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Also draw the growth.")] = None,
 ) -> None:
     """Measure speed and memory on this computer."""
     torch.set_num_threads(threads)
@@ -53,17 +55,23 @@ def main(
         console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
     found: dict[str, Any] = {"machine": machine}
     sections: dict[Part, Callable[[], Any]] = {
-        Part.PUBLISHED: lambda: timed(bench_networks.published(repeats, padded=padded), console),
-        Part.DEFAULT: lambda: timed(bench_networks.default(repeats), console),
+        Part.NETWORKS: lambda: timed(networks(repeats, padded=padded), console),
         Part.SESSION: lambda: timed(bench_session.rows(), console),
         Part.MEMORY: lambda: peaks(console),
-        Part.GEOMETRY: lambda: grown(console),
         Part.SLICER: lambda: clicked(console),
+        Part.GROWTH: lambda: grown(console, picture, machine),
     }
     for wanted in part or Part:
         found[wanted.value] = sections[wanted]()
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def networks(repeats: int, *, padded: bool) -> Iterator[Row]:
+    """Time the networks, the teacher's plain form only where that is wanted."""
+    pace = Pace(runs=4 * repeats)
+    yield from bench_networks.rows((STUDENT, DEFAULT), pace)
+    yield from bench_networks.rows((TEACHER,), pace, plain=padded)
 
 
 def describe(threads: int) -> dict[str, str]:
@@ -133,16 +141,6 @@ def peaks(console: Console) -> dict[str, float]:
     return found
 
 
-def grown(console: Console) -> list[list[Any]]:
-    """Show that sampling and pasting a patch do not grow with the volume."""
-    kept = list(bench_geometry.measure())
-    table = aligned("volume (i, j, k)", "sample, ms", "oblique, ms", "paste, ms")
-    for size, *times in kept:
-        table.add_row(size, *(number(time) for time in times))
-    console.print(table)
-    return [list(row) for row in kept]
-
-
 def clicked(console: Console) -> list[dict[str, Any]]:
     """Show the time from a click to the pixel, where views can be drawn."""
     if packages.needed():
@@ -151,6 +149,36 @@ def clicked(console: Console) -> list[dict[str, Any]]:
     import bench_slicer
 
     return timed(bench_slicer.rows(), console)
+
+
+def grown(console: Console, picture: Path | None, machine: dict[str, str]) -> list[dict[str, Any]]:
+    """Show how time and memory grow, and draw it."""
+    kept = []
+    for panel in growing(console):
+        kept.append(panel)
+        table = aligned(f"{panel.title}: {panel.along}", *panel.names)
+        for curve in panel.curves:
+            values = (number(value) for _, value in curve.points)
+            table.add_row(f"{curve.what}, {curve.unit}", *values)
+        console.print(table)
+        for curve in panel.curves:
+            console.print(curve.verdict, highlight=False, soft_wrap=True)
+    if picture is not None:
+        draw(kept, f"{machine['machine']}; torch {machine['torch']}.").savefig(picture)
+    return [asdict(panel) for panel in kept]
+
+
+def growing(console: Console) -> Iterator[Panel]:
+    """Measure growth; with the segments only where views can be drawn."""
+    yield bench_growth_session.volumes()
+    yield bench_growth_session.clicks()
+    if packages.needed():
+        console.print(f"segments: NOT RUN, needs: {packages.apt_line()}", soft_wrap=True)
+    else:
+        import bench_growth_slicer
+
+        yield bench_growth_slicer.segments()
+    yield bench_growth_patch.patches()
 
 
 if __name__ == "__main__":

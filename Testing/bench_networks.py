@@ -1,35 +1,56 @@
-"""Time of encoding a patch and of decoding clicks on it, fused beside plain attention.
+"""Time of encoding a patch and of decoding clicks on it, beside the plain form and what is asked.
 
-Speed does not depend on the weights, so the published networks get random ones.
+Speed does not depend on the weights: networks whose weights are not installed get random ones.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-from unittest.mock import patch
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
 
-from bench_timing import Row, milliseconds, once
-from fastsam3d import decoder, layers
-from fastsam3d.attention import (
-    FUSED,
-    PLAIN,
-    AxisTables,
-    Padding,
-    dense_attention_plain,
-    windowed_attention,
-    windowed_attention_plain,
-)
+from bench_timing import Row
+from fastsam3d.benchmark.speed import DECODE, ENCODE, MASK, Pace, Speed, speeds
 from fastsam3d.config import PRESETS
-from fastsam3d.encoder import use_forms
 from fastsam3d.errors import InputError
-from fastsam3d.model import FastSAM3D, build, load_model
+from fastsam3d.loading import build, load_model
+from fastsam3d.model import FastSAM3D
 
-PLAIN_NOTE = "plain: softmax written out, linear layers and activations one after the other"
-TEACHER_NOTE = "plain: the same, and the windows of 8 of its 12 blocks padded to 14³; timed once"
-WINDOW_NOTE = "plain: the window padded to 14³, softmax written out; timed once"
+STUDENT, TEACHER, DEFAULT = "fastsam3d", "sam-med3d", "fastsam3d-default"
+
+ON_CPU = {(STUDENT, ENCODE): 170.0, (STUDENT, DECODE): 12.0, (DEFAULT, ENCODE): 60.0}
+"""Asked of 2 cores of a present server, ms."""
+
+ON_GPU = {(STUDENT, ENCODE): 0.4, (STUDENT, MASK): 0.25, (TEACHER, ENCODE): 1.0}
+"""Asked of a data-centre GPU, ms."""
+
+
+def rows(
+    networks: Sequence[str], pace: Pace, *, plain: bool = True, device: str = "cpu"
+) -> Iterator[Row]:
+    """Time the parts of some networks on a device.
+
+    `plain` times the plain form, too: of the teacher that takes seconds and gigabytes.
+    """
+    for speed in speeds(networks, device, pace, plain=plain):
+        yield Row(
+            f"{speed.network}: {speed.part}",
+            speed.ms,
+            speed.plain_ms,
+            limit_of(speed, device),
+            note=told(speed),
+        )
+
+
+def limit_of(speed: Speed, device: str) -> float | None:
+    """Return what is asked of a part; None if nothing is."""
+    return (ON_CPU if device == "cpu" else ON_GPU).get((speed.network, speed.part))
+
+
+def told(speed: Speed) -> str:
+    """Say how a part was computed, and what the device could do at best."""
+    share = 100 * speed.limit_ms / speed.ms
+    off = "" if speed.error is None else f", {100 * speed.error:.2g} % off float32"
+    at_best = f"at this device's best {speed.limit_ms:.3g} ms, {share:.0f} % of the figure"
+    return f"{speed.precision}, {speed.weights} weights{off}; {at_best}"
 
 
 def default_network() -> tuple[FastSAM3D, bool]:
@@ -37,96 +58,6 @@ def default_network() -> tuple[FastSAM3D, bool]:
     try:
         return load_model(device="cpu"), True
     except InputError:
-        return random_network("fastsam3d-default"), False
-
-
-def random_network(preset: str) -> FastSAM3D:
-    torch.manual_seed(0)
-    return load_model(preset, state_dict=build(PRESETS[preset]).state_dict(), device="cpu")
-
-
-def published(repeats: int, *, padded: bool) -> Iterator[Row]:
-    """Time the published student and teacher.
-
-    `padded` times the teacher's padded windows too: seconds, gigabytes.
-    """
-    student = random_network("fastsam3d")
-    yield encode_row("student: encode", student, repeats, limit=250)
-    yield decode_row("student: decode 3 clicks", student, repeats, limit=18)
-    yield teacher_row(repeats, padded=padded)
-    if padded:
-        yield window_row(repeats)
-
-
-def default(repeats: int) -> Iterator[Row]:
-    """Time the project's own network."""
-    network, _ = default_network()
-    yield encode_row("default: encode", network, repeats)
-    yield decode_row("default: decode 3 clicks", network, repeats)
-
-
-@contextmanager
-def plainly(network: FastSAM3D) -> Iterator[None]:
-    """Compute in plain torch for a while."""
-    use_forms(network, PLAIN)
-    with (
-        patch.object(decoder, "dense_attention", dense_attention_plain),
-        patch.object(layers, "has_packing", lambda: False),
-    ):
-        yield
-    use_forms(network, FUSED)
-
-
-def encode_row(what: str, network: FastSAM3D, repeats: int, limit: float | None = None) -> Row:
-    action = encoding(network)
-    ours = milliseconds(action, repeats)
-    with plainly(network):
-        plain = milliseconds(action, repeats)
-    return Row(what, ours, plain, limit, note=PLAIN_NOTE)
-
-
-def decode_row(what: str, network: FastSAM3D, repeats: int, limit: float | None = None) -> Row:
-    embedding = encoding(network)()
-    points = torch.tensor([[[64.0, 60.0, 70.0], [30.0, 90.0, 50.0], [80.0, 80.0, 20.0]]])
-    labels, previous = torch.tensor([[1, 0, 1]]), torch.randn(1, 1, *(network.mask_size,) * 3)
-
-    @torch.inference_mode()
-    def action() -> Any:
-        return network.decode(embedding, points, labels, previous)
-
-    ours = milliseconds(action, 4 * repeats)
-    with plainly(network):
-        plain = milliseconds(action, 4 * repeats)
-    return Row(what, ours, plain, limit, note=PLAIN_NOTE)
-
-
-def teacher_row(repeats: int, *, padded: bool) -> Row:
-    """Time the teacher's whole encode, with its windows padded once."""
-    network = random_network("sam-med3d")
-    action, plain = encoding(network), None
-    ours = milliseconds(action, repeats)
-    if padded:
-        with plainly(network):
-            plain = once(action)
-    return Row("teacher: encode", ours, plain, limit=750, note=TEACHER_NOTE if padded else "")
-
-
-@torch.inference_mode()
-def window_row(repeats: int) -> Row:
-    """Time one windowed attention of the teacher's size both ways, the padded one once."""
-    grid, side, heads, width = 8, 14, 12, 64
-
-    def drawn(*shape: int) -> Tensor:
-        return torch.randn(shape)
-
-    q, k, v = (drawn(1, heads, grid**3, width) for _ in range(3))
-    padding = Padding(*(drawn(heads, width) for _ in range(3)))
-    tables = AxisTables(*(0.1 * drawn(2 * side - 1, width) for _ in range(3)))
-    ours = milliseconds(lambda: windowed_attention(q, k, v, padding, tables, grid), repeats)
-    plain = once(lambda: windowed_attention_plain(q, k, v, padding, tables, grid))
-    return Row("teacher: one windowed attention", ours, plain, least_gain=8, note=WINDOW_NOTE)
-
-
-def encoding(network: FastSAM3D) -> Callable[[], Any]:
-    image = torch.randn(1, 1, *(network.patch_size,) * 3)
-    return torch.inference_mode()(lambda: network.encode(image))
+        torch.manual_seed(0)
+        state = build(PRESETS[DEFAULT]).state_dict()
+        return load_model(DEFAULT, state_dict=state, device="cpu"), False

@@ -23,6 +23,7 @@ from fastsam3d.sight import Sight
 from FastSAM3DSlicerLib import masking, scene
 from FastSAM3DSlicerLib.editing import Editing
 from harness.surfaced import surfaced
+from harness.views import SliceView
 
 VIEW_PIXELS = (640, 480)
 """About what a slice view has of a full HD screen in Slicer's usual layout."""
@@ -39,6 +40,7 @@ class Click:
 
     ms: float
     write_ms: float
+    draw_ms: float
     decode_ms: float
     encodings: int
 
@@ -70,14 +72,19 @@ class Player:
         return first, second
 
     def _click(self, place: Place) -> Click:
-        before, writes = self.network.encodings, list[float]()
+        before = self.network.encodings
+        writes, frames = list[float](), list[float]()
         self.desk.press(place)
-        with patch.object(Editing, "write", timed(Editing.write, writes)):
+        with (
+            patch.object(Editing, "write", timed(Editing.write, writes)),
+            patch.object(SliceView, "render", timed(SliceView.render, frames)),
+        ):
             ms = self.desk.release(place)
         if not writes:
             raise RuntimeError(f"The click at {place} wrote nothing: {self.desk.logic.status}.")
         decode_ms = self.desk.logic.status.decodeMs
-        return Click(ms, sum(writes), decode_ms, self.network.encodings - before)
+        encodings = self.network.encodings - before
+        return Click(ms, sum(writes), sum(frames), decode_ms, encodings)
 
 
 def rows() -> Iterator[Row]:
@@ -97,7 +104,8 @@ def rows_of(player: Player) -> Iterator[Row]:
     kept = [click for click in seconds if not click.encodings] or seconds
     ours, plain = (median(click.ms for click in clicks) for clicks in (kept, again))
     said = note(player, kept, seconds)
-    yield Row("second click to pixel", ours, plain, limit=110, note=said)
+    yield Row("second click to pixel", ours, plain, limit=90, note=said)
+    yield Row("frames in it", median(click.draw_ms for click in kept))
     yield Row("MRML write in it", median(click.write_ms for click in kept), limit=15)
     yield Row("first click to pixel", median(click.ms for click in firsts), limit=350)
     for what, mask in (("intensity range", ranged), ("editable area", outside)):

@@ -1,11 +1,15 @@
 """What tests need that is not in the repository, or may be missing from a checkout."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from fastsam3d import registry
+
+# What the package keeps for a user, it keeps here meanwhile; worker processes inherit it.
+os.environ.setdefault("XDG_DATA_HOME", tempfile.mkdtemp(prefix="fastsam3d-tests-"))
 
 
 @pytest.fixture(scope="session")

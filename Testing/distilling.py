@@ -9,7 +9,7 @@ import torch
 
 from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
 from fastsam3d.examples import Example, Intensities
-from fastsam3d.model import build
+from fastsam3d.loading import build
 from fastsam3d.packing import save_weights
 from fastsam3d.synthetic import Random
 from fastsam3d.teacher import Teacher

@@ -4,9 +4,12 @@ import torch
 from fastsam3d.attention import (
     AxisTables,
     Padding,
+    _recompose,
+    _segments,
     dense_attention,
     dense_attention_plain,
     relative_bias,
+    relative_bias_plain,
     sparse_attention,
     sparse_attention_plain,
     windowed_attention,
@@ -81,3 +84,20 @@ def test_cheap_windowed_attention_equals_the_padded_one(grid, window, strength):
     cheap = windowed_attention(q, k, v, padding, tables, grid)
     padded = windowed_attention_plain(q, k, v, padding, tables, grid)
     assert (cheap - padded).norm() < 1e-4 * padded.norm()
+
+
+def test_segments_of_tokens_that_lie_one_after_the_other_are_cut_and_joined_without_a_copy():
+    tokens = normal(2, 512, 3, 8)  # as a linear layer puts them out
+    x = tokens.transpose(1, 2)
+    segments = _segments(x, segment=64, ratio=4)
+    assert segments.shape == (4, 12, 64, 8)
+    assert segments.data_ptr() == tokens.data_ptr()
+    joined = _recompose(segments, 2, 3)
+    assert joined.data_ptr() == tokens.data_ptr()
+    assert torch.equal(joined, x)
+
+
+def test_relative_positions_equal_their_definition():
+    q = normal(2, 3, 64, 8)
+    tables = AxisTables(*(normal(7, 8, seed=axis) for axis in range(3)))
+    torch.testing.assert_close(relative_bias(q, tables, 4), relative_bias_plain(q, tables, 4))

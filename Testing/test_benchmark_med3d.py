@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from fastsam3d.benchmark.systems import SYSTEMS
 from fastsam3d.config import ModelConfig
-from fastsam3d.model import build
+from fastsam3d.loading import build
 
 medim = pytest.importorskip("medim", reason="No medim: pip install -e '.[dev]'.")
 

@@ -14,15 +14,21 @@ import fastsam3d
 FOLDER = Path(fastsam3d.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
-NETWORK = {"config", "attention", "layers", "encoder", "prompts", "decoder", "compact"}
+NETWORK = {
+    "config", "attention", "kernels", "fast", "layers", "remembered", "encoder", "prompts",
+    "decoder", "compact", "compact_clicks",
+}  # fmt: skip
 """Between tensors; `model` puts them together."""
 
 MAY_IMPORT = {
     "config": {"errors"},
-    "attention": {"errors"},
-    "layers": set(),
+    "attention": {"errors", "kernels"},
+    "kernels": set(),
+    "remembered": set(),
+    "fast": set(),
+    "layers": {"fast"},
     "encoder": {"config", "attention", "layers"},
-    "prompts": {"layers"},
+    "prompts": {"layers", "remembered"},
     "decoder": {"attention", "layers"},
     "geometry": {"errors", "resample"},
     "resample": {"trilinear"},
@@ -37,7 +43,11 @@ LEARNING = {
     "board", "bars", "taps", "progressive", "featurecache", "logits", "recipes", "teacher",
     "growth", "distill", "trial", "cost", "sidebyside", "augmentation", "clarity",
 }  # fmt: skip
-TORCH = (NETWORK - {"config"}) | LEARNING | {"model", "inputs", "checkpoints", "packing"}
+TORCH = (NETWORK - {"config"}) | LEARNING | {
+    "model", "inputs", "checkpoints", "packing", "precision", "fastest", "plain", "hardware",
+    "loading", "undrawn", "recorded", "replayed", "ondevice", "ondevice_intensity",
+    "ondevice_mask", "ondevice_resample", "ondevice_trilinear",
+}  # fmt: skip
 
 ARRAYS_ALONE = {
     "geometry": {"numpy", "scipy"},

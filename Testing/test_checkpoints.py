@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from fastsam3d import checkpoints, packing, registry, store
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
-from fastsam3d.model import build
+from fastsam3d.loading import build
 
 ENCODER = {"patch_embed.proj.weight": (4, 1, 2, 2, 2), "neck.0.weight": (3, 4, 1, 1, 1)}
 REST = {"prompt_encoder.no_mask_embed.weight": (1, 3), "mask_decoder.iou_token.weight": (1, 3)}

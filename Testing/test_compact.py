@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fastsam3d.compact import ClickEncoder, CompactEmbedding, _depth_to_space, _space_to_depth
+from fastsam3d.compact import CompactEmbedding, _cell_means, _depth_to_space, _space_to_depth
+from fastsam3d.compact_clicks import ClickEncoder
 from fastsam3d.config import CompactConfig
+from fastsam3d.errors import InputError
 from fastsam3d.model import CompactNetwork
 
 TINY = CompactConfig(width=16, depth=3, heads=2, embedding=32, middle=8, fine=8)
@@ -118,3 +120,23 @@ def test_smaller_patch_leaves_fewer_cells_behind():
         torch.zeros(1, 1, 64, 64, 64)
     )
     assert [each.shape[-1] for each in embedding] == [4, 8, 16, 16]
+
+
+def test_means_of_cells_are_the_same_on_apple_s_gpus(monkeypatch):
+    image = torch.randn(2, 1, 16, 8, 12)
+    expected = _cell_means(image)
+    monkeypatch.setattr(torch.Tensor, "device", torch.device("mps"))
+    assert_close(_cell_means(image), expected)
+
+
+@pytest.mark.parametrize(("patch_size", "segment"), [(128, 64), (160, 50), (192, 54), (256, 64)])
+def test_segments_of_sparse_attention_fit_a_patch_of_any_size(patch_size, segment):
+    config = replace(TINY, patch_size=patch_size)
+    assert config.segment == segment
+    network = CompactNetwork(config)
+    assert {block.attn.segment for block in network.image_encoder.blocks if block.attn} == {segment}
+
+
+def test_a_patch_that_no_segments_fit_is_refused():
+    with pytest.raises(InputError, match="27 tokens, which sparse attention cannot cut"):
+        CompactNetwork(replace(TINY, patch_size=48))

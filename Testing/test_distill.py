@@ -24,10 +24,10 @@ from fastsam3d.distillation import Distillation
 from fastsam3d.errors import InputError
 from fastsam3d.gather import DATA
 from fastsam3d.limit import OutOfTime
+from fastsam3d.loading import load_model
 from fastsam3d.lock import LOCK
 from fastsam3d.logits import LogitConfig
 from fastsam3d.manifest import read_manifest
-from fastsam3d.model import load_model
 from fastsam3d.packing import load_weights, save_weights
 from fastsam3d.pool import Pool
 from fastsam3d.recipes import OURS, Setting, adapted

@@ -17,7 +17,7 @@ from fastsam3d.distill_results import SHIPPED, Distilled, shipped_like
 from fastsam3d.distillation import followed
 from fastsam3d.gather import Gathered
 from fastsam3d.heldout import Kept
-from fastsam3d.model import outline
+from fastsam3d.loading import outline
 from fastsam3d.recipes import OURS, Setting, adapted
 from fastsam3d.sidebyside import Pair, write_side_by_side
 from fastsam3d.trial import play, ready

@@ -9,7 +9,7 @@ from huggingface_hub import constants
 from fastsam3d import download, registry, store
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
-from fastsam3d.model import build
+from fastsam3d.loading import build
 
 REPO, FILE = "someone/network", "network.pth"
 TINY = ModelConfig(attention=("none",), heads=1, shortcut=False, width=8, embedding=48)

@@ -13,7 +13,7 @@ from fastsam3d.config import PRESETS, CompactConfig
 from fastsam3d.errors import InputError
 from fastsam3d.growth import fresh
 from fastsam3d.learn import Course
-from fastsam3d.model import load_model
+from fastsam3d.loading import load_model
 from fastsam3d.pool import Pool
 from fastsam3d.prepare import prepare
 from fastsam3d.supply import EXAMPLES, announced

@@ -137,7 +137,7 @@ def test_a_script_within_a_prediction_is_told_to_wait(volume, scene):
 
 
 def test_a_script_without_torch_is_told_what_to_call(volume, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fastsam3d.model", None)
+    monkeypatch.setitem(sys.modules, "fastsam3d.loading", None)
     logic = FastSAM3DSlicerLogic()
     with pytest.raises(UserError, match=r"FastSAM3DSlicerLib\.install\.install\(print\)"):
         logic.segment(volume, [lib.centreOf(volume, A)], [1])

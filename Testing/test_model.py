@@ -11,7 +11,7 @@ import fastsam3d
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
 from fastsam3d.inputs import pick_device
-from fastsam3d.model import build, load_model
+from fastsam3d.loading import build, load_model
 
 SMALL = ModelConfig(
     attention=("padded", "relative", "none"),
@@ -191,7 +191,7 @@ def test_default_network_decodes_its_own_embedding_to_masks_of_64():
 
 def test_a_network_is_opened_without_loading_the_compiler_of_torch():
     code = (
-        "import sys; from fastsam3d.model import load_model, outline;"
+        "import sys; from fastsam3d.loading import load_model, outline;"
         "from fastsam3d.config import PRESETS; load_model(device='cpu');"
         "[outline(config) for config in PRESETS.values()];"
         "print('torch._dynamo' in sys.modules)"

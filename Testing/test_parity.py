@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastsam3d.model import load_model
+from fastsam3d.loading import load_model
 
 FOLDER = Path(__file__).parent / "parity"
 
@@ -40,7 +40,7 @@ class Published:
         (self.case,) = document["cases"]
         self.figures = np.load(FOLDER / f"{name}.npz")
         weights = {key: torch.from_numpy(drawn(key, s)) for key, s in self.shapes.items()}
-        self.model = load_model(preset, state_dict=weights, device="cpu")
+        self.model = load_model(preset, state_dict=weights, device="cpu", precision="float32")
         rng = np.random.default_rng(self.case["seed"])
         image = rng.standard_normal((1, 1, 128, 128, 128)).astype(np.float32)
         self.embedding = self.model.encode(torch.from_numpy(image))

@@ -3,11 +3,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
-from fastsam3d.pieces import clicked_pieces, holding
+from fastsam3d.geometry import Patch
+from fastsam3d.grid import Grid
+from fastsam3d.pieces import (
+    clicked_pieces,
+    holding,
+    largest_piece,
+    pieces_at,
+    pieces_meeting,
+    row_ends,
+)
 
 SHAPE = (6, 7, 8)
 INSIDE = (slice(2, 4), slice(2, 5), slice(3, 6))
+
+
+def signs(answer):
+    return answer > 0, answer > -np.inf
 
 
 def labelled(mask, voxels, firm):
@@ -62,7 +76,7 @@ def answer():
 def test_nothing_holds_where_the_answer_may_change_everything(answer):
     mask, fixed = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     mask[INSIDE] = mask[0, 0, 0] = True
-    assert holding(answer, INSIDE, mask, fixed) is None
+    assert holding(*signs(answer), INSIDE, mask, fixed) is None
 
 
 @pytest.mark.parametrize("why", ["fixed", "unseen"])
@@ -73,7 +87,7 @@ def test_what_is_fixed_or_unseen_stays_where_it_is_in_the_mask(answer, why):
         fixed[2, 3, 3:5] = True
     else:
         answer[0, 1, 0:2] = -np.inf
-    firm = holding(answer, INSIDE, mask, fixed)
+    firm = holding(*signs(answer), INSIDE, mask, fixed)
     assert np.argwhere(firm).tolist() == [[0, 1, 1]]
 
 
@@ -91,12 +105,44 @@ def test_what_is_fixed_or_unseen_stays_where_it_is_in_the_mask(answer, why):
 def test_an_answer_holds_on_where_it_meets_the_mask_beyond_its_box(answer, beside, face):
     mask, fixed = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     mask[beside] = True
-    assert np.argwhere(holding(answer, INSIDE, mask, fixed)).tolist() == [list(face)]
+    assert np.argwhere(holding(*signs(answer), INSIDE, mask, fixed)).tolist() == [list(face)]
     answer[face] = -1
-    assert holding(answer, INSIDE, mask, fixed) is None
+    assert holding(*signs(answer), INSIDE, mask, fixed) is None
 
 
 def test_the_volume_ends_where_the_box_does():
     whole = (slice(0, 6), slice(0, 7), slice(0, 8))
     mask = np.ones(SHAPE, bool)
-    assert holding(np.ones(SHAPE, np.float32), whole, mask, ~mask) is None
+    assert holding(*signs(np.ones(SHAPE, np.float32)), whole, mask, ~mask) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_single_pieces_are_those_of_labelled_voxels(seed, share):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(SHAPE) < share
+    parts, count = ndimage.label(mask)
+    voxels = rng.integers(-1, np.add(SHAPE, 1), (3, 3))
+    inside = voxels[((voxels >= 0) & (voxels < SHAPE)).all(1)]
+    wanted = np.isin(parts, parts[tuple(inside.T)]) & mask
+    found = pieces_at(mask, voxels)
+    np.testing.assert_array_equal(np.zeros(SHAPE, bool) if found is None else found, wanted)
+    assert (found is None) == (not wanted.any())
+    known = rng.random(SHAPE) < 0.1
+    wanted = np.isin(parts, parts[known]) & mask
+    np.testing.assert_array_equal(pieces_meeting(mask, known), wanted)
+    if count:
+        wanted = parts == np.bincount(parts[mask]).argmax()
+        np.testing.assert_array_equal(largest_piece(mask), wanted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0, 0.3), st.booleans())
+def test_the_ends_of_rows_reach_as_far_as_the_whole_mask(seed, share, is_turned):
+    rng = np.random.default_rng(seed)
+    inside = ndimage.binary_dilation(rng.random((16,) * 3) < share**3)
+    turn = Rotation.random(random_state=seed % 1000).as_matrix() if is_turned else np.eye(3)
+    affine = np.eye(4)
+    affine[:3, :3] = turn * rng.uniform(0.5, 2, 3)
+    grid, patch = Grid((60, 70, 80), affine), Patch((20.0, 25.0, 30.0), 1.3, 32)
+    assert grid.box_of(patch, row_ends(inside)) == grid.box_of(patch, inside)

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from fastsam3d import load_model
+from fastsam3d import load_model, pursuit, zoom
 from fastsam3d.clicks import next_click
 from fastsam3d.geometry import Patch, spacing_of
 from fastsam3d.grid import Grid
 from fastsam3d.images import read_volume
 from fastsam3d.mosaic import View
-from fastsam3d.pursuit import CUBES, next_cube
+from fastsam3d.pursuit import CUBES, Cuts, next_cube
 from fastsam3d.session import Session
 from fastsam3d.sight import Click, Sight, prompts
 from standins import (
@@ -41,7 +41,7 @@ def network():
 
 
 def test_a_cube_is_put_over_the_middle_of_a_cut():
-    patch = next_cube([view_of(np.s_[10:20, 10:20, 10:32])], INSIDE, GRID)
+    patch = next_cube([view_of(np.s_[10:20, 10:20, 10:32])], Cuts(INSIDE, GRID))
     assert patch.spacing_mm == PATCH.spacing_mm
     assert patch.centre_ras == pytest.approx((98, 98, 133), abs=1)
 
@@ -49,13 +49,28 @@ def test_a_cube_is_put_over_the_middle_of_a_cut():
 def test_a_cut_that_another_cube_shows_is_none():
     further = Patch((100.0, 100.0, 132.0), 1.0, 64)
     views = [view_of(np.s_[10:20, 10:20, 10:32]), view_of(np.s_[10:20, 10:20, 0:20], further)]
-    assert next_cube(views, INSIDE, GRID) is None
+    assert next_cube(views, Cuts(INSIDE, GRID)) is None
+
+
+def test_each_view_is_asked_once_where_it_goes_on_however_long_the_object_is(network, monkeypatch):
+    asked = []
+
+    def clicked_part(inside, places):
+        asked.append(inside)
+        return zoom.clicked_part(inside, places)
+
+    monkeypatch.setattr(pursuit, "clicked_part", clicked_part)
+    endless = volume_with(np.s_[4:36, 4:36, :], shape=(40, 40, 1000))
+    session = Session(network, endless, np.eye(4), spacing_mm=1.0)
+    session.click((100, 20, 20), space="ijk")
+    assert len(patches_of(session)) == CUBES
+    assert len(asked) == CUBES
 
 
 def test_a_part_that_nobody_clicked_is_not_followed():
     view = view_of(np.s_[10:20, 10:20, 10:20])
     view.logits[26:30, 26:30, 28:32] = 5
-    assert next_cube([view], INSIDE, GRID) is None
+    assert next_cube([view], Cuts(INSIDE, GRID)) is None
 
 
 def test_a_cube_without_a_click_is_asked_about_the_middle_of_the_mask_so_far():

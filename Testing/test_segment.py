@@ -132,7 +132,7 @@ def test_a_session_goes_its_own_way_without_options(volume):
 
 def test_an_engine_hands_its_postprocessing_on(volume, monkeypatch):
     network = SimpleNamespace(device="cpu", ct_clamp=False)
-    monkeypatch.setattr("fastsam3d.model.load_model", lambda *_, **__: network)
+    monkeypatch.setattr("fastsam3d.loading.load_model", lambda *_, **__: network)
     for chosen in (Postprocessing(), Postprocessing(keep_clicked=False)):
         engine = Engine(postprocessing=chosen)
         session = engine.run(lambda opened: opened(volume.array_kji, volume.ijk_to_ras))

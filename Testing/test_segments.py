@@ -100,6 +100,42 @@ def test_a_new_segment_leaves_the_layer_of_the_first(segmentation, volume):
     assert by_slicer(segmentation, first, volume).sum() == 12 * 16 * 21
 
 
+def test_an_empty_segment_leaves_the_others_image_alone(segmentation, volume, rng):
+    masks = organs(rng)
+    masks[1][:] = False
+    ids = shared_segments(segmentation, volume, masks)
+    guest = segments.newSegment(segmentation)
+    shared = image_of(segmentation, guest)
+    assert shared is image_of(segmentation, ids[0])
+    scalars, stamp = shared.GetPointData().GetScalars(), shared.GetMTime()
+    fill(segmentation, guest, volume)
+    assert image_of(segmentation, guest) is not shared
+    assert (shared.GetPointData().GetScalars(), shared.GetMTime()) == (scalars, stamp)
+    for segment, mask in zip(ids, masks, strict=True):
+        np.testing.assert_array_equal(by_slicer(segmentation, segment, volume), mask)
+    assert by_slicer(segmentation, guest, volume).sum() == 12 * 16 * 21
+
+
+@pytest.mark.parametrize("label", [1, 2, 200])
+def test_a_segment_is_written_with_its_own_label(segmentation, volume, label):
+    segment = segments.newSegment(segmentation)
+    fill(segmentation, segment, volume)
+    segmentation.GetSegmentation().GetSegment(segment).SetLabelValue(label)
+    fill(segmentation, segment, volume)
+    assert segments.readMask(segmentation, segment, volume).sum() == 12 * 16 * 21
+
+
+def test_a_part_of_a_segment_is_read_as_it_is_in_the_whole(segmentation, volume, rng):
+    segment = segments.newSegment(segmentation)
+    fill(segmentation, segment, volume)
+    whole = segments.readMask(segmentation, segment, volume)
+    for _ in range(20):
+        ends = [sorted(rng.integers(0, n + 1, 2)) for n in SHAPE]
+        box = tuple(slice(int(a), int(b)) for a, b in ends)
+        part = segments.readMask(segmentation, segment, volume, box)
+        np.testing.assert_array_equal(part, whole[box])
+
+
 def test_an_object_that_grows_a_little_keeps_its_image_and_the_surfaces_of_others(
     segmentation, volume
 ):

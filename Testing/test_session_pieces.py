@@ -120,3 +120,28 @@ def test_a_piece_that_goes_on_beyond_the_region_stays():
 def test_the_probability_still_shows_what_was_dropped(session):
     click(session, IN_ORGAN)
     assert session.probability()[SPECK].max() > 0.5
+
+
+def test_reset_empties_the_masks_in_their_place(session):
+    mask = session.mask
+    session.click((20, 18, 20), space="ijk")
+    edited = mask.copy()
+    edited[2, 3, 4] = True
+    session.edit(edited)
+    session.undo()
+    session.redo()
+    box = session.reset()
+    assert session.mask is mask
+    assert mask[box].shape != (0, 0, 0)
+    assert not mask.any()
+    assert not session._by_hand.any()
+
+
+def test_only_the_newest_step_may_be_large_until_there_is_time(session):
+    for place in ((20, 18, 20), (21, 18, 20), (19, 18, 20)):
+        session.click(place, space="ijk")
+    kept = [step.mask.flipped for step in session._past._done]
+    assert [isinstance(each, bytes) for each in kept] == [True, True, False]
+    session.tidy()
+    assert isinstance(session._past._done[-1].mask.flipped, bytes)
+    assert session.undo() is not None

@@ -29,8 +29,6 @@ def test_what_was_seen_comes_back_the_newest_last():
     state = State().after((click_at(0.0),), views_at(1, 2, 3))
     assert [view.logits[0, 0, 0] for view in state.views(CELLS)] == [1, 2, 3]
     assert state.patch.centre_ras[0] == 3
-    assert state.logits(state.patch, CELLS)[0, 0, 0] == 3
-    assert state.logits(Patch((99.0, 0.0, 0.0)), CELLS) is None
 
 
 def test_cubes_far_from_the_newest_are_let_go_whenever_they_were_seen():

@@ -10,7 +10,7 @@ import torch
 from fastsam3d import registry, store
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.errors import InputError
-from fastsam3d.model import build
+from fastsam3d.loading import build
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from FastSAM3DSlicerLib.timeline import (
     Start,
     Timeline,
     boundsOf,
+    joined,
     pointsIn,
     startsOf,
     withPoints,
@@ -116,3 +117,9 @@ def test_points_are_what_was_asked_for_and_paintings_keep_their_order(old, new, 
     after = withPoints(tuple(entries), new)
     assert pointsIn(after) == tuple(new)
     assert [entry for entry in after if isinstance(entry, Painted)] == before
+
+
+def test_boxes_are_joined_but_empty_ones_and_none_is_empty():
+    first, second, empty = np.s_[0:3, 2:5, 1:2], np.s_[2:8, 0:3, 4:6], np.s_[9:9, 0:20, 0:20]
+    assert joined([first, second, empty]) == np.s_[0:8, 0:5, 1:6]
+    assert joined([empty]) == joined([]) == np.s_[0:0, 0:0, 0:0]

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from distilling import SMALL, STUDENT, TEACHER, small_presets
 from fastsam3d.curve import read_log
 from fastsam3d.data import TrainingVolume
-from fastsam3d.model import build, load_model
+from fastsam3d.loading import build, load_model
 from fastsam3d.packing import load_weights, save_weights
 from fastsam3d.taps import depth
 

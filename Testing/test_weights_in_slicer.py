@@ -19,7 +19,7 @@ from harness import scripted
 scripted.provide_translation()
 
 from fastsam3d.config import PRESETS
-from fastsam3d.model import build
+from fastsam3d.loading import build
 from fastsam3d.packing import save_weights
 from FastSAM3DSlicerLib import install, weights
 from FastSAM3DSlicerLib.errors import UserError

@@ -163,7 +163,7 @@ def test_a_full_memory_of_the_computer(said, clicking, network):
 
 
 def test_pytorch_that_cannot_be_imported(brackets, monkeypatch):
-    monkeypatch.setitem(sys.modules, "fastsam3d.model", None)
+    monkeypatch.setitem(sys.modules, "fastsam3d.loading", None)
     with pytest.raises(UserError) as raised:
         loadNetwork("fastsam3d-default", "cpu")
     assert translation.unbracketed(str(raised.value)) == ""

@@ -45,7 +45,7 @@ def test_what_is_soon_done_is_not_slowed_down_by_events():
 def test_a_result_that_was_superseded_meanwhile_is_dropped():
     worker = Worker(lambda seconds: worker.supersede())
     with pytest.raises(Stale):
-        worker.run(lambda ticket: time.sleep(0.12))
+        worker.run(lambda ticket: time.sleep(0.16))
     worker.pump = lambda seconds: None
     assert worker.run(lambda ticket: "next") == "next"
     worker.stop()
@@ -89,7 +89,7 @@ def test_waiting_within_waiting_is_refused():
         refused.append(worker.isBusy)
 
     worker = Worker(pump)
-    worker.run(lambda ticket: time.sleep(0.12))
+    worker.run(lambda ticket: time.sleep(0.16))
     worker.stop()
     assert refused
     assert all(refused)

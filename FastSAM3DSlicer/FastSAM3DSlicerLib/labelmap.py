@@ -115,10 +115,11 @@ def offsetOf(image: Any, toRas: Matrix) -> Voxel | None:
     return voxel(shift[::-1])
 
 
-def overlap(content: Content, grid: Grid) -> tuple[Box, Box]:
-    """Return the part of a content that lies in the volume, and where there."""
-    starts = np.clip(content.start, 0, grid.shapeKji)
-    stops = np.clip(np.add(content.start, content.mask.shape), starts, grid.shapeKji)
+def overlap(content: Content, within: Box) -> tuple[Box, Box]:
+    """Return the part of a content that lies in a box of the volume, and where in the volume."""
+    first, last = ([getattr(part, end) for part in within] for end in ("start", "stop"))
+    starts = np.clip(content.start, first, last)
+    stops = np.clip(np.add(content.start, content.mask.shape), starts, last)
     k, j, i = (slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True))
     return shifted((k, j, i), content.start), (k, j, i)
 

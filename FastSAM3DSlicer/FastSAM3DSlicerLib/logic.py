@@ -219,6 +219,10 @@ class FastSAM3DSlicerLogic:
         if self.volumeNode is not None:
             scene.hideOverlay(self.volumeNode)
 
+    def tidy(self) -> None:
+        """Do what a click left for when its mask is shown."""
+        self._steps.tidy()
+
     def updateSurface(self) -> None:
         """Bring the segment's surface up to date; to be called after a pause, not in a click."""
         if segments.hasSegment(self.segmentationNode, self.segmentId):
@@ -272,16 +276,10 @@ class FastSAM3DSlicerLogic:
 
     def _written(self, prediction: Prediction, voxels: int, refusal: str) -> None:
         message = refusal or prediction.message or following(voxels)
-        self._tell(
-            Status(
-                self.engine.place,
-                prediction.times.encodeMs,
-                prediction.times.decodeMs,
-                voxels * scene.gridOf(self.volumeNode).voxelMl,
-                prediction.confidence,
-                f"{self._takeNote()} {message}".strip(),
-            )
-        )
+        text = f"{self._takeNote()} {message}".strip()
+        place, times = self.engine.place, prediction.times
+        ml = voxels * scene.gridOf(self.volumeNode).voxelMl
+        self._tell(Status(place, times.encodeMs, times.decodeMs, ml, prediction.confidence, text))
 
     def _takeNote(self) -> str:
         note, self.engine.note = self.engine.note, ""

@@ -21,7 +21,7 @@ def loadNetwork(preset: str, device: str) -> Network:
     from fastsam3d.errors import InputError
 
     try:
-        from fastsam3d.model import load_model
+        from fastsam3d.loading import load_model
     except ImportError as error:
         raise UserError(
             _(

@@ -169,6 +169,10 @@ class Prediction:
         box, self.changed = self.changed, self._nothing
         return box
 
+    def tidy(self) -> None:
+        """Do what can wait until the mask is shown."""
+        self._session.tidy()
+
     def uncertainty(self, check: Check = lambda: None) -> tuple[NDArray[np.float32], float]:
         """Estimate where a few passes of the decoder disagree.
 

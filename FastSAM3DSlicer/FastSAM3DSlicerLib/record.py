@@ -8,7 +8,7 @@ import numpy as np
 
 from .labelmap import shifted, voxel
 from .scene import gridOf
-from .timeline import Box, Mask, Painted, Start, Timeline
+from .timeline import Box, Mask, Painted, Start, Timeline, joined
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,14 @@ class Ledgers:
 
 def difference(before: Mask, after: Mask, boxes: tuple[Box, ...]) -> Painted | None:
     """Tell how two (k, j, i) masks differ, which they do in some boxes at most."""
-    filled = [box for box in boxes if all(part.start < part.stop for part in box)]
-    if not filled:
+    whole = joined(boxes)
+    if whole[0] == slice(0, 0):
         return None
-    starts = np.min([[part.start for part in box] for box in filled], axis=0)
-    stops = np.max([[part.stop for part in box] for box in filled], axis=0)
-    k, j, i = (slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True))
-    found = Painted.between(before[k, j, i], after[k, j, i])
+    found = Painted.between(before[whole], after[whole])
     if found.box[0] == slice(0, 0):
         return None
-    return Painted(shifted(found.box, voxel(starts), -1), found.added, found.removed)
+    starts = voxel(part.start for part in whole)
+    return Painted(shifted(found.box, starts, -1), found.added, found.removed)
 
 
 def _gridStamp(volumeNode: Any) -> tuple[Any, ...]:

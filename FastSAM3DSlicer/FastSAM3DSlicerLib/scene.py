@@ -217,7 +217,7 @@ def overlayOf(volumeNode: Any) -> Any:
 
 def arrayOfMatrix(matrix: Any) -> Matrix:
     """Copy a vtkMatrix4x4 to an array."""
-    return np.array([[matrix.GetElement(row, n) for n in range(4)] for row in range(4)])
+    return np.reshape(matrix.GetData(), (4, 4))
 
 
 def matrixOfArray(array: Matrix) -> Any:

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from . import points, scene, segments, stride, wording
 from .binding import Binding, Key, Target
 from .editing import Editing
@@ -142,6 +140,11 @@ class Steps:
                 raise
             self._engine.note = remark(self._engine.place)
 
+    def tidy(self) -> None:
+        """Do what can wait until the mask is shown, unless something is under way."""
+        if self._prediction is not None and not self.isActing:
+            self._prediction.tidy()
+
     @contextmanager
     def writingPoints(self) -> Iterator[None]:
         """Change control points without following each change."""
@@ -202,15 +205,12 @@ class Steps:
         if editing.isTouched or isCarried or prediction.mask.shape != shape:
             return False
         record = stride.recordAfter(step, wanted, self._ledgers.of(target.key))
-        if record is None:
-            editing.write(prediction.mask, prediction.changed)
-        else:
-            editing.restore(prediction.mask, prediction.changed, record)
+        editing.follow(prediction.mask, prediction.changed, record)
         prediction.takeChanged()
         self._keep(target, wanted, editing)
         self._showPoints(target, pointsIn(wanted.now))
         if target.segment == self._nodes.target.segment:
-            self.onWritten(prediction, int(np.count_nonzero(editing.held)), editing.refusal)
+            self.onWritten(prediction, editing.voxels, editing.refusal)
         return True
 
     def _keep(self, target: Target, timeline: Timeline, editing: Editing) -> None:
@@ -237,8 +237,8 @@ class Steps:
         prediction = self._opened(target)
         self._nodes.bringPoints(target)
         if self._editing is None or not self._editing.isOf(*target.segment):
-            self._editing = None  # while it is not known to fit the prediction
-            self._editing = self._resumed(target, prediction)
+            over, self._editing = self._editing, None  # until it is known to fit the prediction
+            self._editing = self._resumed(target, prediction, over)
         return prediction, self._editing
 
     def _opened(self, target: Target) -> Prediction:
@@ -255,9 +255,9 @@ class Steps:
             self._image, self._editing = image, None
         return self._prediction
 
-    def _resumed(self, target: Target, prediction: Prediction) -> Editing:
+    def _resumed(self, target: Target, prediction: Prediction, over: Editing | None) -> Editing:
         """Replay what was done to a segment; what differs then was painted meanwhile."""
-        editing = Editing(*target.segment)
+        editing = Editing(*target.segment, over)
         timeline = self._timelines[target.key]
         options = self._nodes.within(self.options, target.volumeNode)
         record = self._ledgers.open(target.key, target.volumeNode).at(len(timeline.past))
@@ -269,9 +269,8 @@ class Steps:
             self._dropPoints(target, pointsIn(timeline.now))
             timeline, record = Timeline(), Record()
             prediction.clear()
-        if (timeline.now or editing.held.any()) and not np.array_equal(
-            record.on(prediction.mask), editing.held
-        ):
+        isBegun = timeline.now or editing.voxels
+        if isBegun and not editing.isAt(record.on(prediction.mask)):
             timeline = stride.met(timeline, prediction.mask, editing.held)
             record = Record(taken=record.taken)
             prediction.goto(timeline.now, options)

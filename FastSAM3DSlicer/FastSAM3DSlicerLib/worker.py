@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-FIRST_S, STEP_S = 0.07, 0.03
+FIRST_S, STEP_S = 0.1, 0.03
 """Before the window is first let live, and between: most clicks are done by then, and what it draws
 meanwhile would slow them down."""
 

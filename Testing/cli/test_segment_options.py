@@ -9,8 +9,8 @@ from scipy import ndimage
 from fastsam3d import segment as segment_module
 from fastsam3d.config import PRESETS, ModelConfig
 from fastsam3d.images import read_labels, read_volume
+from fastsam3d.loading import build
 from fastsam3d.metrics import dice
-from fastsam3d.model import build
 from fastsam3d.session import Session
 
 SHAPE = (40, 50, 48)

@@ -28,7 +28,7 @@ class SlowNetwork(BallNetwork):
 
     def predict(self, embedding: Any, points: Any, labels: Any, mask_logits: Any) -> Any:
         """Take a while."""
-        time.sleep(0.12)
+        time.sleep(0.16)
         return super().predict(embedding, points, labels, mask_logits)
 
 

@@ -2,18 +2,19 @@
 
 Queries, keys and values are (B, heads, N, c), the N = g³ tokens in row-major order of the grid.
 The functions named `..._plain` are the definitions in plain torch; the others give the same numbers
-through `scaled_dot_product_attention`, which has flash kernels on CUDA and fused ones on CPU.
+through the fused kernels of `kernels`.
 """
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InputError
+from .kernels import attend
 
 
 def dense_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -28,8 +29,7 @@ def dense_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None)
     Returns:
         (B, heads, N, c).
     """
-    out: Tensor = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    return out
+    return attend(q, k, v, bias)
 
 
 def dense_attention_plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -60,9 +60,9 @@ def sparse_attention(
         InputError: if N is not a multiple of `segment` · `ratio`.
     """
     _check_spans(q.shape[2], segment, ratio)
-    heads = q.shape[1]
-    q, k, v = (_interleave(x, segment, ratio) for x in (q, k, v))
-    return _recompose(dense_attention(q, k, v), heads, ratio)
+    B, heads = q.shape[:2]
+    q, k, v = (_segments(x, segment, ratio) for x in (q, k, v))
+    return _recompose(attend(q, k, v), B, heads)
 
 
 def sparse_attention_plain(
@@ -87,18 +87,21 @@ def _check_spans(tokens: int, segment: int, ratio: int) -> None:
         )
 
 
-def _interleave(x: Tensor, segment: int, ratio: int) -> Tensor:
-    # (B, heads, spans * w * r, c) -> (B, heads, spans, r, w, c) -> (B, heads * spans * r, w, c)
-    B, heads, _, channels = x.shape
-    spans = x.reshape(B, heads, -1, segment, ratio, channels)
-    return spans.transpose(3, 4).flatten(1, 3)
+def _segments(x: Tensor, segment: int, ratio: int) -> Tensor:
+    """Bring (B, heads, N, c) to (B · spans, r · heads, w, c): a span's sequences side by side.
+
+    Where a token's channels follow the one's before, as in the fused kernels' outputs, that copies
+    nothing, nor does the way back.
+    """
+    # (B, N, heads, c) -> (B, spans, w, r, heads, c)
+    batch, heads, _, channels = x.shape
+    spans = x.transpose(1, 2).view(batch, -1, segment, ratio, heads, channels)
+    return spans.flatten(0, 1).flatten(2, 3).transpose(1, 2)
 
 
-def _recompose(x: Tensor, heads: int, ratio: int) -> Tensor:
-    # (B, heads * spans * r, w, c) -> (B, heads, spans, w, r, c) -> (B, heads, N, c)
-    B, _, segment, channels = x.shape
-    spans = x.reshape(B, heads, -1, ratio, segment, channels)
-    return spans.transpose(3, 4).flatten(2, 4)
+def _recompose(x: Tensor, batch: int, heads: int) -> Tensor:
+    # (B * spans, r * heads, w, c) -> (B, N, heads, c) -> (B, heads, N, c)
+    return x.transpose(1, 2).reshape(batch, -1, heads, x.shape[-1]).transpose(1, 2)
 
 
 class AxisTables(NamedTuple):
@@ -129,10 +132,18 @@ def relative_bias(q: Tensor, tables: AxisTables, grid: int) -> Tensor:
         tables: for a side of `grid`.
         grid: tokens along a side.
     """
-    q = _on_grid(q, grid)
-    bias = q.new_empty(*q.shape[:2], grid**3, grid**3)
-    _write_sum(bias, *_bias_terms(q, q, tables))
-    return bias
+    return _sum_of_terms(*_bias_terms(_on_grid(q, grid), tables, grid))
+
+
+def relative_bias_plain(q: Tensor, tables: AxisTables, grid: int) -> Tensor:
+    """Define `relative_bias`: each query with each row of R_a, the three terms added up."""
+    cube = _on_grid(q, grid)
+    r_d, r_h, r_w = (_by_offset(table) for table in tables)
+    a = torch.einsum("bndhwc,dxc->bndhwx", cube, r_d)
+    b = torch.einsum("bndhzc,hxc->bndhzx", cube, r_h)
+    c = torch.einsum("bndhyc,yxc->bndhyx", cube, r_w)
+    total = a[:, :, :, :, :, None, None] + b[:, :, :, :, None, :, None] + c[:, :, :, :, None, None]
+    return total.reshape(*q.shape[:2], grid**3, grid**3)
 
 
 def windowed_attention(
@@ -157,10 +168,9 @@ def windowed_attention(
     q_grid = _on_grid(q, grid)
     missing = (len(tables.d) + 1) // 2 - grid
     pad = padding.q[:, None, None, None].expand(len(q), -1, grid, grid, missing, -1)
-    a, b, c = _bias_terms(q_grid, torch.cat([q_grid, pad], 4), tables)
-    bias = q.new_empty(*q.shape[:3], grid**3 + 1)
-    _write_sum(bias[..., :-1], a[..., :grid], b[..., :grid, :grid], c[..., :grid, :grid])
-    bias[..., -1] = _log_sum_of_padding(a, b, c, grid)
+    a, b, c = _bias_terms(torch.cat([q_grid, pad], 4), tables, grid)
+    inside = _sum_of_terms(a[..., :grid], b[..., :grid, :grid], c[..., :grid, :grid])
+    bias = torch.cat([inside, _log_sum_of_padding(a, b, c, grid)[..., None]], -1)
     k, v = (_append(x, extra) for x, extra in ((k, padding.k), (v, padding.v)))
     return dense_attention(q, k, v, bias)
 
@@ -171,7 +181,7 @@ def windowed_attention_plain(
     """Define `windowed_attention`: pad the grid to the window, attend, drop the padding."""
     side = (len(tables.d) + 1) // 2
     q, k, v = (_padded(x, extra, grid, side) for x, extra in zip((q, k, v), padding, strict=True))
-    out = dense_attention_plain(q, k, v, relative_bias(q, tables, side))
+    out = dense_attention_plain(q, k, v, relative_bias_plain(q, tables, side))
     return _on_grid(out, side)[:, :, :grid, :grid, :grid].flatten(2, 4)
 
 
@@ -192,20 +202,20 @@ def _append(x: Tensor, extra: Tensor) -> Tensor:
     return torch.cat([x, extra[None, :, None].expand(len(x), -1, -1, -1)], 2)
 
 
-def _bias_terms(q: Tensor, row: Tensor, tables: AxisTables) -> tuple[Tensor, Tensor, Tensor]:
+def _bias_terms(row: Tensor, tables: AxisTables, grid: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return a[d, h, w, w'], b[d, h, d', w'] and c[d, h, h', w'], each (B, heads, ...).
 
     Args:
-        q: (B, heads, g, g, g, c).
         row: (B, heads, g, g, S, c), the queries along w, with padding up to the tables' side S.
         tables: for a side of S tokens.
+        grid: tokens along a side, g.
     """
-    grid = q.shape[2]
-    r_d, r_h, r_w = (_by_offset(table) for table in tables)
-    a = torch.einsum("bndhwc,dxc->bndhwx", q, r_d[:grid])
-    b = torch.einsum("bndhzc,hxc->bndhzx", row, r_h[:grid])
-    c = torch.einsum("bndhyc,yxc->bndhyx", row, r_w)
-    return a, b, c
+    side = row.shape[4]
+    likeness = row @ torch.cat(tables).T  # to every entry of the three tables
+    places = _places(grid, side, row.device)
+    terms = likeness.gather(-1, places.expand(*row.shape[:2], *places.shape))
+    a, b, c = terms.chunk(3, -1)
+    return a[:, :, :, :, :grid], b, c
 
 
 def _by_offset(table: Tensor) -> Tensor:
@@ -214,14 +224,28 @@ def _by_offset(table: Tensor) -> Tensor:
     return table[side[:, None] - side + len(side) - 1]
 
 
-def _write_sum(bias: Tensor, a: Tensor, b: Tensor, c: Tensor) -> None:
-    """Write the sum of the terms of `_bias_terms` to (B, heads, g³, g³), in two runs over it."""
+@lru_cache(maxsize=8)
+def _places(grid: int, side: int, device: torch.device) -> Tensor:
+    """Return where in the tables one after the other the three terms are, (g, g, S, 3 S)."""
+    entries = 2 * side - 1
+    with torch.inference_mode(mode=False):  # learning may use it, too
+        n = torch.arange(side, device=device)
+        offset = n[:, None] - n + side - 1
+        shape = grid, grid, side, side
+        a = offset[:grid, None, None].expand(shape)
+        b = offset[None, :grid, None].expand(shape) + entries
+        c = offset.expand(shape) + 2 * entries
+        return torch.cat([a, b, c], -1)
+
+
+def _sum_of_terms(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Add the terms of `_bias_terms` up to (B, heads, g³, g³)."""
     grid = a.shape[2]
     by_key = b[..., None, :].expand(*b.shape[:-1], grid, -1)  # (B, heads, d, h, d', h', w')
     by_query = a[..., None, :] + c[:, :, :, :, None]  # (B, heads, d, h, w, h', w')
-    out = bias.view(*bias.shape[:2], *(grid,) * 4, -1)
-    out.copy_(by_key.flatten(5)[:, :, :, :, None])
-    out += by_query.flatten(5)[..., None, :]
+    # Two axes as one: a wide inner loop is what this takes its time by.
+    total = by_key.flatten(5)[:, :, :, :, None] + by_query.flatten(5)[..., None, :]
+    return total.view(*a.shape[:2], grid**3, grid**3)
 
 
 def _log_sum_of_padding(a: Tensor, b: Tensor, c: Tensor, grid: int) -> Tensor:
@@ -236,12 +260,15 @@ def _log_sum_of_padding(a: Tensor, b: Tensor, c: Tensor, grid: int) -> Tensor:
 
 
 class Forms(NamedTuple):
-    """One way to compute the three attentions."""
+    """One way to compute the three attentions, and relative positions."""
 
     dense: Callable[..., Tensor]
     sparse: Callable[..., Tensor]
     windowed: Callable[..., Tensor]
+    relative: Callable[..., Tensor]
 
 
-FUSED = Forms(dense_attention, sparse_attention, windowed_attention)
-PLAIN = Forms(dense_attention_plain, sparse_attention_plain, windowed_attention_plain)
+FUSED = Forms(dense_attention, sparse_attention, windowed_attention, relative_bias)
+PLAIN = Forms(
+    dense_attention_plain, sparse_attention_plain, windowed_attention_plain, relative_bias_plain
+)

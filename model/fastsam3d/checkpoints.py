@@ -133,7 +133,7 @@ def check_published(state: Mapping[str, Tensor], preset: str, name: str) -> None
 
 def expected_shapes(preset: str) -> dict[str, tuple[int, ...]]:
     """Return a network's keys with their shapes, without making its weights."""
-    from .model import outline  # it imports this module
+    from .loading import outline  # it imports this module
 
     shapes = outline(PRESETS[preset]).state_dict().items()
     return {key: tuple(value.shape) for key, value in shapes}

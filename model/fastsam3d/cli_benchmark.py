@@ -1,4 +1,4 @@
-"""The commands `benchmark efficiency`, `accuracy`, `ablation`, `report` and `all`."""
+"""The commands `benchmark efficiency`, `accuracy`, `ablation`, `speed`, `report` and `all`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,6 +154,37 @@ def ablation(
     if scans:
         commands.ablation_dice(asked.output, dataset, protocol, scans)
     commands.report(output)
+
+
+@benchmark_app.command()
+def speed(
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fastsam3d, sam-med3d or fastsam3d-default; give it once for each. All by default."
+        ),
+    ] = None,
+    device: Device = "auto",
+    runs: Runs = 20,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="After which no further run of a part begins.")
+    ] = 5.0,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain/--no-plain",
+            help="Whether to measure the plain form, too: sam-med3d's takes seconds and 2 GB.",
+        ),
+    ] = True,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write a file.")] = None,
+) -> None:
+    """How fast the networks are here, beside their plain form and the device's own limit."""
+    from .benchmark.speed import NETWORKS, Pace, speeds
+    from .benchmark.speed_table import show, write_json
+
+    found = show(speeds(network or NETWORKS, device, Pace(runs, seconds), plain=plain))
+    if json_file is not None:
+        write_json(json_file, found)
 
 
 @benchmark_app.command()

@@ -4,23 +4,23 @@ Tokens alone learn little from little: features at strides 4 and 8 run beside th
 the clicks, and meet Gaussian maps of the clicks and the previous mask in the decoder.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import CompactConfig
-from .decoder import MLPHead, TwoWayTransformer
+from .config import TOKEN, CompactConfig
+from .decoder import MLPHead, TwoWayTransformer, before_tokens
 from .encoder import Block, PatchEmbed, neck
-from .layers import ChannelNorm
+from .fast import cast_to
+from .layers import ChannelNorm, Conv, Upsample
 
 LEVELS = 16
 """Soft bins of brightness."""
 
-STRIDE, TOKEN = 4, 16
-"""Voxels along a side of a cell of the finest features, and of a token."""
+STRIDE = 4
+"""Voxels along a side of a cell of the finest features."""
 
 HINTS = 12 + 8
 """Channels of the maps of the clicks and of the previous mask, on the stride-4 grid."""
@@ -44,14 +44,13 @@ class ConvBlock(nn.Module):
 
     def __init__(self, channels: int, slope: float):
         super().__init__()
-        self.slope = slope
         self.norm = ChannelNorm(channels)
-        self.conv = nn.Conv3d(channels, channels, 3, padding=1)
-        self.mix = nn.Conv3d(channels, channels, 1)
+        self.conv = Conv(channels, channels, 3, slope=slope)
+        self.mix = Conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, d, h, w) to the same shape."""
-        mixed: Tensor = x + self.mix(F.leaky_relu(self.conv(self.norm(x)), self.slope))
+        mixed: Tensor = self.mix(self.conv(self.norm(x)), onto=x)
         return mixed
 
 
@@ -62,19 +61,19 @@ class CompactEncoder(nn.Module):
         super().__init__()
         width, c8, c4 = config.width, config.middle, config.fine
         self.patch_embed = PatchEmbed(width, TOKEN)
-        self.stem = nn.Conv3d(1, c4, STRIDE, STRIDE)
-        self.levels = nn.Conv3d(LEVELS, c4, 1, bias=False)
+        self.stem = Conv(1, c4, STRIDE, STRIDE)
+        self.levels = Conv(LEVELS, c4, 1, bias=False)
         self.fine_in = ConvBlock(c4, config.slope)
-        self.to_middle = nn.Conv3d(c4, c8, 2, 2)
+        self.to_middle = Conv(c4, c8, 2, 2)
         self.middle_in = ConvBlock(c8, config.slope)
-        self.to_tokens = nn.Conv3d(c8, width, 2, 2)
+        self.to_tokens = Conv(c8, width, 2, 2)
         self.pos_embed = nn.Parameter(torch.empty(1, *(config.patch_size // TOKEN,) * 3, width))
         nn.init.normal_(self.pos_embed, std=0.02)
         self.blocks = nn.Sequential(*(_block(config, layer) for layer in range(config.depth)))
         self.neck = neck(width, config.embedding)
-        self.up_middle = nn.ConvTranspose3d(config.embedding, c8, 2, 2)
+        self.up_middle = Upsample(config.embedding, c8)
         self.middle_out = ConvBlock(c8, config.slope)
-        self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
+        self.up_fine = Upsample(c8, c4)
         self.fine_out = nn.Sequential(ConvBlock(c4, config.slope), ChannelNorm(c4))
 
     def forward(self, image: Tensor) -> CompactEmbedding:
@@ -82,8 +81,9 @@ class CompactEncoder(nn.Module):
 
         A smaller patch is read as the same field of view, seen more coarsely.
         """
-        brightness = F.avg_pool3d(image, STRIDE)
-        fine = self.fine_in(self.stem(image) + self.levels(_soft_bins(brightness)))
+        brightness = _cell_means(image)
+        image = cast_to(image, self.stem.weight)
+        fine = self.fine_in(self.levels(_soft_bins(brightness), onto=self.stem(image)))
         middle = self.middle_in(self.to_middle(fine))
         tokens = self.patch_embed(image) + self.to_tokens(middle).movedim(1, -1)
         place = _spread(self.pos_embed, tokens.shape[1])
@@ -91,6 +91,16 @@ class CompactEncoder(nn.Module):
         middle = self.middle_out(middle + self.up_middle(embedding))
         fine = self.fine_out(fine + self.up_fine(middle))
         return CompactEmbedding(embedding, middle, fine, brightness)
+
+
+def _cell_means(image: Tensor) -> Tensor:
+    """Average (B, 1, D, H, W) voxels over the finest cells."""
+    if image.device.type != "mps":
+        return F.avg_pool3d(image, STRIDE)
+    # Older torch has no pooling in 3D on Apple's GPUs.
+    for axis in (2, 4, 6):
+        image = image.unflatten(axis, (-1, STRIDE))  # type: ignore[no-untyped-call]
+    return image.mean((3, 5, 7))
 
 
 def _spread(positions: Tensor, cells: int) -> Tensor:
@@ -103,112 +113,15 @@ def _spread(positions: Tensor, cells: int) -> Tensor:
 def _soft_bins(brightness: Tensor) -> Tensor:
     """Spread (B, 1, g, g, g) standard scores over (B, 16, g, g, g) bins from -2.5 to 2.5."""
     centres = torch.linspace(-2.5, 2.5, LEVELS, device=brightness.device)
-    offset = (brightness - centres.view(-1, 1, 1, 1)) * (LEVELS - 1) / 5
-    return torch.exp(-(offset**2) / 2)
+    offset = (brightness - centres.view(-1, 1, 1, 1)).mul_((LEVELS - 1) / 5)
+    return offset.square_().div_(-2).exp_()
 
 
 def _block(config: CompactConfig, layer: int) -> Block:
     attention = "none" if layer < config.plain_layers else config.attention
-    return Block(config.width, config.heads, attention=attention)
-
-
-class ClickEncoder(nn.Module):
-    """Turns clicks into tokens and into maps on the stride-4 grid."""
-
-    SIGMAS = (4.0, 14.0)
-    """Widths of the Gaussian maps, in voxels of a whole patch."""
-    REACH = 28.0
-    """Width of the Gaussian within which brightness is compared, likewise."""
-    CONTRASTS = (0.1, 0.4)
-    """How like in brightness a cell is, in standard deviations of the patch."""
-
-    frequencies: Tensor
-
-    def __init__(self, config: CompactConfig):
-        super().__init__()
-        self.patch_size = config.patch_size
-        self.labels = nn.Embedding(2, config.embedding)
-        self.appearance = nn.Linear(config.fine, config.embedding)
-        self.register_buffer("frequencies", torch.randn(3, config.embedding // 2))
-
-    def position(self, places: Tensor) -> Tensor:
-        """Encode (..., 3) places, from 0 to 1 along a side, as (..., C) sines and cosines."""
-        angles = (2 * places - 1) @ self.frequencies * (2 * math.pi)
-        return torch.cat([angles.sin(), angles.cos()], -1)
-
-    def grid_position(self, cells: int) -> Tensor:
-        """Encode the centres of a grid: (cells³, C)."""
-        axis = (torch.arange(cells, device=self.frequencies.device) + 0.5) / cells
-        grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
-        return self.position(grid).flatten(0, 2)
-
-    def forward(
-        self, points: Tensor, labels: Tensor, embedding: CompactEmbedding
-    ) -> tuple[Tensor, Tensor]:
-        """Encode clicks.
-
-        Args:
-            points: (B, N, 3) in voxels of the patch as it was embedded.
-            labels: (B, N), 1 to include and 0 to exclude.
-            embedding: of B patches.
-
-        Returns:
-            (B, N, E) tokens; (B, 12, g, g, g) maps: nearness to the clicks at two widths, likeness
-            to their features, likeness to their brightness in two ways and near them, for included
-            and excluded clicks.
-        """
-        fine = embedding.fine
-        features = _features_at(fine, points)
-        bright = _features_at(embedding.brightness, points)[..., 0]
-        contrast = (embedding.brightness - bright[..., None, None, None]) ** 2  # (B, N, g, g, g)
-        places = (points + 0.5) / (STRIDE * fine.shape[-1])
-        tokens = self.position(places) + self.appearance(features) + self.labels(labels)
-        maps = [
-            part
-            for label in (1, 0)
-            for part in self._maps(
-                points, (labels == label).to(fine.dtype), features, fine, contrast
-            )
-        ]
-        return tokens, torch.cat(maps, 1)
-
-    def _maps(
-        self, points: Tensor, weight: Tensor, features: Tensor, fine: Tensor, contrast: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Map the clicks of (B, N) weight 1: six (B, 1, g, g, g), as `forward` lists them."""
-        axis = (torch.arange(fine.shape[-1], device=points.device) + 0.5) * STRIDE - 0.5
-        whole = self.patch_size / (STRIDE * fine.shape[-1])
-        squared = ((points[..., None] - axis) * whole) ** 2  # (B, N, 3, g)
-        near = [_nearness(squared, sigma, weight).amax(1) for sigma in self.SIGMAS]
-        alike = [
-            (torch.exp(-contrast / (2 * width**2)) * weight[..., None, None, None])
-            for width in self.CONTRASTS
-        ]
-        both = (alike[1] * _nearness(squared, self.REACH, weight)).amax(1)
-        maps = [*near, _likeness(fine, features, weight), *(each.amax(1) for each in alike), both]
-        return tuple(each[:, None].to(fine.dtype) for each in maps)
-
-
-def _nearness(squared: Tensor, sigma: float, weight: Tensor) -> Tensor:
-    """Return a Gaussian round each click, (B, N, g, g, g), of (B, N, 3, g) squared offsets."""
-    d, h, w = torch.exp(-squared / (2 * sigma**2)).to(weight.dtype).unbind(2)
-    d = d * weight[..., None]
-    return d[..., None, None] * h[:, :, None, :, None] * w[:, :, None, None, :]
-
-
-def _likeness(fine: Tensor, features: Tensor, weight: Tensor) -> Tensor:
-    """Return how like each cell is to the clicks' mean feature, (B, g, g, g); 0 without clicks."""
-    total = weight.sum(1)[:, None]
-    mean = (features * weight[..., None]).sum(1) / total.clamp(min=1)
-    distance = (fine - mean[:, :, None, None, None]).pow(2).mean(1)
-    return torch.exp(-distance) * (total > 0)[..., None, None]
-
-
-def _features_at(fine: Tensor, points: Tensor) -> Tensor:
-    """Look up (B, C, g, g, g) at (B, N, 3) patch voxels: (B, N, C)."""
-    index = (points / STRIDE).long().clamp(0, fine.shape[-1] - 1)
-    batch = torch.arange(fine.shape[0], device=fine.device)[:, None]
-    return fine[batch, :, index[..., 0], index[..., 1], index[..., 2]]
+    if attention != "sparse":
+        return Block(config.width, config.heads, attention=attention)
+    return Block(config.width, config.heads, attention=attention, segment=config.segment)
 
 
 class CompactDecoder(nn.Module):
@@ -220,14 +133,14 @@ class CompactDecoder(nn.Module):
         width, c8, c4 = config.embedding, config.middle, config.fine
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(4, width)
-        self.mix = nn.Conv3d(c4 + HINTS, c4, 1)
-        self.to_middle = nn.Conv3d(c4, c8, 2, 2)
+        self.mix = Conv(c4 + HINTS, c4, 1, slope=config.slope)
+        self.to_middle = Conv(c4, c8, 2, 2)
         self.middle_in = ConvBlock(c8, config.slope)
-        self.to_tokens = nn.Conv3d(c8, width, 2, 2)
+        self.to_tokens = Conv(c8, width, 2, 2)
         self.transformer = TwoWayTransformer(width, 8, 3 * width, published_first=False)
-        self.up_middle = nn.ConvTranspose3d(width, c8, 2, 2)
+        self.up_middle = Upsample(width, c8)
         self.middle_out = ConvBlock(c8, config.slope)
-        self.up_fine = nn.ConvTranspose3d(c8, c4, 2, 2)
+        self.up_fine = Upsample(c8, c4)
         self.fine_out = nn.Sequential(ConvBlock(c4, config.slope), ConvBlock(c4, config.slope))
         self.hypernetworks = nn.ModuleList(
             MLPHead(width, width, 8 * (c4 + HINTS + 1)) for _ in range(4)
@@ -241,6 +154,7 @@ class CompactDecoder(nn.Module):
         maps: Tensor,
         grid_position: Tensor,
         mask_logits: Tensor,
+        bias: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode all four masks.
 
@@ -250,20 +164,23 @@ class CompactDecoder(nn.Module):
             maps: (B, 12, 32, 32, 32).
             grid_position: (512, E).
             mask_logits: (B, 1, 64, 64, 64); zeros where there is no previous mask.
+            bias: (B, 1, 1, N) of the clicks: -inf where there is none, 0 elsewhere.
 
         Returns:
             (B, 4, 64, 64, 64) logits and (B, 4) predicted IoU.
         """
         previous = _space_to_depth(torch.tanh(mask_logits / 4).to(maps.dtype))
-        hints = torch.cat([maps, previous], 1)
-        mixed = self.mix(torch.cat([embedding.fine, hints], 1))
-        fine = F.leaky_relu(mixed, self.slope) + embedding.fine
-        middle = self.middle_in(self.to_middle(fine) + embedding.middle)
-        image = self.to_tokens(middle) + embedding.tokens
+        hints = torch.cat([maps, previous], 1).contiguous(memory_format=torch.channels_last_3d)
+        fine = self.mix(torch.cat([embedding.fine, hints], 1)) + embedding.fine
+        middle = self.middle_in(self.to_middle(fine, onto=embedding.middle))
+        image = self.to_tokens(middle, onto=embedding.tokens)
         batch = image.shape[0]
-        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(batch, -1, -1)
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        tokens = torch.cat([own.expand(batch, -1, -1), clicks.to(own.dtype)], 1)
         cells = image.flatten(2).transpose(1, 2)
-        tokens, cells = self.transformer(torch.cat([own, clicks], 1), cells, grid_position)
+        tokens, cells = self.transformer(
+            tokens, cells, grid_position.to(own.dtype), before_tokens(bias, own)
+        )
         image = cells.transpose(1, 2).reshape(embedding.tokens.shape)
         middle = self.middle_out(middle + self.up_middle(image))
         fine = self.fine_out(fine + self.up_fine(middle))
@@ -276,8 +193,9 @@ class CompactDecoder(nn.Module):
             [net(tokens[:, 1 + n]) for n, net in enumerate(self.hypernetworks)], 1
         )
         weights = weights.reshape(len(weights), -1, fine.shape[1] + 1)  # (B, 4, 8 c) -> (B, 32, c)
-        logits = torch.baddbmm(weights[..., -1:], weights[..., :-1], fine.flatten(2))
-        return _depth_to_space(logits.reshape(len(logits), -1, *fine.shape[2:]))
+        cells = fine.movedim(1, -1).flatten(1, 3)  # (B, g³, c)
+        logits = torch.baddbmm(weights[:, None, :, -1], cells, weights[..., :-1].mT)
+        return _depth_to_space(logits.mT.reshape(len(logits), -1, *fine.shape[2:]))
 
 
 def _space_to_depth(x: Tensor) -> Tensor:

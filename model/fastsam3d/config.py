@@ -10,6 +10,13 @@ AttentionKind = Literal["none", "dense", "sparse", "relative", "padded"]
 same in a window larger than the grid."""
 
 
+TOKEN = 16
+"""Voxels along a side of a token of the project's own network."""
+
+SEGMENT, RATIO = 64, 4
+"""w and r of sparse attention, as published."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """A network of the published kind (SAM-Med3D, FastSAM3D).
@@ -85,6 +92,23 @@ class CompactConfig:
     patch_size: int = 128
     mask_size: int = 64
     normalisation: str = "zscore-clipped"
+
+    @property
+    def segment(self) -> int:
+        """Return w of sparse attention: 64 as published, or the next shorter that fits the tokens.
+
+        Raises:
+            InputError: none fits.
+        """
+        tokens = (self.patch_size // TOKEN) ** 3
+        fitting = [w for w in range(1, SEGMENT + 1) if tokens % (w * RATIO) == 0]
+        if not fitting:
+            raise InputError(
+                f"A patch of {self.patch_size}³ has {tokens} tokens, which sparse attention cannot "
+                f"cut into segments of every {RATIO}th: choose a multiple of {2 * TOKEN} voxels, "
+                "or dense attention."
+            )
+        return max(fitting)
 
 
 PRESETS: dict[str, ModelConfig | CompactConfig] = {

@@ -15,6 +15,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from . import __version__
+from .hardware import processor
 from .taps import encoder_of
 from .teacher import Teacher
 
@@ -73,14 +74,6 @@ def machine() -> str:
 
 def _parameters(part: nn.Module) -> int:
     return sum(value.numel() for value in part.parameters())
-
-
-def processor() -> str:
-    """Read the processor's name where Linux keeps it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _seconds(action: Callable[[], Any], device: torch.device) -> float:

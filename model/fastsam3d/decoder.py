@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .attention import dense_attention
-from .layers import MLP, Activation, ChannelNorm, Linear, merge_heads, split_heads
+from .attention import FUSED
+from .layers import MLP, Activation, ChannelNorm, Linear, Norm, Upsample, merge_heads, split_heads
 
 MASKS = 4
 """Mask tokens: the first for one mask, the others for three that differ."""
@@ -19,17 +20,33 @@ class TokenAttention(nn.Module):
         super().__init__()
         inner = width // downsample
         self.heads = heads
+        self.forms = FUSED
         self.q_proj = Linear(width, inner)
         self.k_proj = Linear(width, inner)
         self.v_proj = Linear(width, inner)
         self.out_proj = Linear(inner, width)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Return (B, N, C) for queries (B, N, C), keys and values (B, M, C)."""
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Return (B, N, C) for queries (B, N, C), keys and values (B, M, C).
+
+        `bias`, (B, 1, 1, M), is added to the logits: -inf hides a key.
+        """
         q, k, v = self.q_proj(q), self.k_proj(k), self.v_proj(v)
         q, k, v = (split_heads(x, self.heads) for x in (q, k, v))
-        out: Tensor = self.out_proj(merge_heads(dense_attention(q, k, v)))
+        bias = None if bias is None else bias.to(q.dtype)
+        out: Tensor = self.out_proj(merge_heads(self.forms.dense(q, k, v, bias)))
         return out
+
+
+def hidden(labels: Tensor, like: Tensor) -> Tensor:
+    """Return the (B, 1, 1, N) bias that hides the clicks of (B, N) labels below 0."""
+    bias = torch.zeros_like(labels, dtype=like.dtype).masked_fill(labels < 0, -torch.inf)
+    return bias[:, None, None]
+
+
+def before_tokens(bias: Tensor | None, own: Tensor) -> Tensor | None:
+    """Let a bias of clicks begin with (T, C) tokens of the decoder's own, which all attend to."""
+    return None if bias is None else F.pad(bias, (len(own), 0))
 
 
 class TwoWayLayer(nn.Module):
@@ -44,32 +61,37 @@ class TwoWayLayer(nn.Module):
         super().__init__()
         self.first = first
         self.self_attn = TokenAttention(width, heads)
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = Norm(width)
         self.cross_attn_token_to_image = TokenAttention(width, heads, downsample)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = Norm(width)
         self.mlp = MLP(width, mlp_dim, "relu")
-        self.norm3 = nn.LayerNorm(width)
-        self.norm4 = nn.LayerNorm(width)
+        self.norm3 = Norm(width)
+        self.norm4 = Norm(width)
         self.cross_attn_image_to_token = TokenAttention(width, heads, downsample)
 
     def forward(
-        self, tokens: Tensor, image: Tensor, tokens_pe: Tensor, image_pe: Tensor
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        tokens_pe: Tensor,
+        image_pe: Tensor,
+        bias: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return new tokens (B, N, C) and image (B, M, C)."""
-        tokens = self.norm1(self._attend_to_tokens(tokens, tokens_pe))
+        tokens = self.norm1(self._attend_to_tokens(tokens, tokens_pe, bias))
         keys = image + image_pe
         seen = self.cross_attn_token_to_image(tokens + tokens_pe, keys, image)
         tokens = self.norm2(tokens + seen)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        told = self.cross_attn_image_to_token(keys, tokens + tokens_pe, tokens)
+        told = self.cross_attn_image_to_token(keys, tokens + tokens_pe, tokens, bias)
         return tokens, self.norm4(image + told)
 
-    def _attend_to_tokens(self, tokens: Tensor, tokens_pe: Tensor) -> Tensor:
+    def _attend_to_tokens(self, tokens: Tensor, tokens_pe: Tensor, bias: Tensor | None) -> Tensor:
         if self.first:
-            alone: Tensor = self.self_attn(tokens, tokens, tokens)
+            alone: Tensor = self.self_attn(tokens, tokens, tokens, bias)
             return alone
         query = tokens + tokens_pe
-        out: Tensor = tokens + self.self_attn(query, query, tokens)
+        out: Tensor = tokens + self.self_attn(query, query, tokens, bias)
         return out
 
 
@@ -102,19 +124,22 @@ class TwoWayTransformer(nn.Module):
             for i in range(depth)
         )
         self.final_attn_token_to_image = TokenAttention(width, heads, downsample)
-        self.norm_final_attn = nn.LayerNorm(width)
+        self.norm_final_attn = Norm(width)
 
-    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, image_pe: Tensor, bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the tokens (B, N, C) and the image (B, M, C) after the exchange.
 
         Args:
             tokens: (B, N, C), which are their own positional encoding.
             image: (B, M, C).
             image_pe: (M, C), added to the image where it is a key or a query.
+            bias: (B, 1, 1, N), -inf for tokens that nothing is to attend to.
         """
         tokens_pe = tokens
         for layer in self.layers:
-            tokens, image = layer(tokens, image, tokens_pe, image_pe)
+            tokens, image = layer(tokens, image, tokens_pe, image_pe, bias)
         seen = self.final_attn_token_to_image(tokens + tokens_pe, image + image_pe, image)
         return self.norm_final_attn(tokens + seen), image
 
@@ -148,11 +173,10 @@ class MaskDecoder(nn.Module):
         self.iou_token = nn.Embedding(1, width)
         self.mask_tokens = nn.Embedding(MASKS, width)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose3d(width, width // 4, 2, 2),
+            Upsample(width, width // 4),
             ChannelNorm(width // 4),
             nn.GELU(),
-            nn.ConvTranspose3d(width // 4, width // 8, 2, 2),
-            nn.GELU(),
+            Upsample(width // 4, width // 8, "gelu"),
         )
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLPHead(width, width, width // 8) for _ in range(MASKS)
@@ -160,7 +184,13 @@ class MaskDecoder(nn.Module):
         self.iou_prediction_head = MLPHead(width, 256, MASKS)
 
     def forward(
-        self, image: Tensor, image_pe: Tensor, clicks: Tensor, *, multimask: bool
+        self,
+        image: Tensor,
+        image_pe: Tensor,
+        clicks: Tensor,
+        bias: Tensor | None = None,
+        *,
+        multimask: bool,
     ) -> tuple[Tensor, Tensor]:
         """Decode the first mask, or the other three.
 
@@ -168,6 +198,7 @@ class MaskDecoder(nn.Module):
             image: (B, C, g, g, g), the embedding with the previous mask's added.
             image_pe: (g³, C).
             clicks: (B, N, C).
+            bias: (B, 1, 1, N) of the clicks: -inf where there is none, 0 elsewhere.
             multimask: whether to return masks 1 to 3 instead of mask 0.
 
         Returns:
@@ -175,11 +206,15 @@ class MaskDecoder(nn.Module):
         """
         wanted = slice(1, MASKS) if multimask else slice(0, 1)
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([own.expand(len(clicks), -1, -1), clicks], 1)
-        tokens, cells = self.transformer(tokens, image.flatten(2).transpose(1, 2), image_pe)
+        tokens = torch.cat([own.expand(len(clicks), -1, -1), clicks.to(own.dtype)], 1)
+        cells = image.flatten(2).transpose(1, 2).to(own.dtype)
+        tokens, cells = self.transformer(
+            tokens, cells, image_pe.to(own.dtype), before_tokens(bias, own)
+        )
         fine = self.output_upscaling(cells.transpose(1, 2).reshape(image.shape))
         weights = self._mask_weights(tokens[:, 1 : 1 + MASKS], wanted)
-        logits = (weights @ fine.flatten(2)).view(len(weights), -1, *fine.shape[2:])
+        logits = (fine.movedim(1, -1).flatten(1, 3) @ weights.mT).mT
+        logits = logits.reshape(len(weights), -1, *fine.shape[2:])
         return logits, self.iou_prediction_head(tokens[:, 0])[:, wanted]
 
     def _mask_weights(self, tokens: Tensor, wanted: slice) -> Tensor:

@@ -16,11 +16,12 @@ from .gather import Wanted, check_folder, gather, once
 from .growth import fresh, seed_from
 from .inputs import pick_device
 from .limit import Limit
+from .loading import load_model
 from .lock import locked
 from .logits import LogitTask
 from .loop import run as learn
 from .loop_config import LoopConfig
-from .model import FastSAM3D, load_model
+from .model import FastSAM3D
 from .packing import save_weights
 from .progressive import FeatureTask, check_pair
 from .recipes import Recipe, fitted, shown
@@ -146,7 +147,7 @@ def new_student(
     if start_from is None:
         seed_from(student, teacher.network, recipe.inherited)
     else:
-        learnt = load_model(preset, checkpoint=start_from, device="cpu")
+        learnt = load_model(preset, checkpoint=start_from, device="cpu", precision="float32")
         student.load_state_dict(learnt.state_dict())
     return student
 

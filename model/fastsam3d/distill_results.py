@@ -16,7 +16,8 @@ from .featurecache import Examples
 from .gather import Gathered
 from .heldout import units_of
 from .inputs import pick_device
-from .model import FastSAM3D, load_model
+from .loading import load_model
+from .model import FastSAM3D
 from .recipes import Recipe
 from .sidebyside import Pair
 from .stats import paired_wilcoxon
@@ -89,7 +90,7 @@ def shipped_like(student: FastSAM3D) -> FastSAM3D | None:
     if PRESETS[SHIPPED] != student.config:
         return None
     try:
-        return load_model(SHIPPED, device="cpu")
+        return load_model(SHIPPED, device="cpu", precision="float32")
     except InputError:
         return None
 

@@ -40,7 +40,7 @@ def examine(preset: str = "fastsam3d-default", device: str = "auto") -> list[Che
     """Look at the installation; never raises for what it finds."""
     checks = [_python(), *map(_package, NEEDED), *_optional()]
     if all(check.good for check in checks if check.name in ("torch", "numpy")):
-        checks += [*_torch(device)]
+        checks += [*_torch(preset, device)]
     return [*checks, *_weights(preset), _memory()]
 
 
@@ -73,7 +73,7 @@ def _optional() -> Iterator[Check]:
         yield Check(name, found, version is not None, needed=False, mend=command)
 
 
-def _torch(device: str) -> Iterator[Check]:
+def _torch(preset: str, device: str) -> Iterator[Check]:
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -91,6 +91,7 @@ def _torch(device: str) -> Iterator[Check]:
     threads = f", threads: {torch.get_num_threads()}" if place == "cpu" else ""
     yield Check("device in use", f"{place}{threads}")
     yield Check("attention in use", attention_form(place))
+    yield Check("precision in use", precision_form(preset, place), needed=False)
 
 
 def _cuda(built_for: str | None, *, available: bool) -> Check:
@@ -123,6 +124,28 @@ def attention_form(place: str) -> str:
         return f"scaled_dot_product_attention on {place}: {', '.join(usable)}"
     kernel = "fused kernel" if place == "cpu" else "Metal kernel"
     return f"scaled_dot_product_attention on {place}: {kernel}"
+
+
+def precision_form(preset: str, place: str) -> str:
+    """Say in which precision a network computes on a device, by what was measured there."""
+    import torch
+
+    from .fastest import best, candidates, kept, of_device
+
+    device = torch.device(place)
+    if not candidates(device):
+        return f"{preset} on {place}: float32"
+    key = of_device(preset, device)
+    found = [trials for name, trials in kept().items() if name.startswith(key)]
+    if not found:
+        return f"{preset} on {place}: measured at the first use"
+    chosen = best(found[-1])
+    times = ", ".join(
+        f"{trial.precision} {trial.ms:.3g} ms"
+        + (f" ({100 * trial.error:.2g} % off)" if trial.error else "")
+        for trial in found[-1]
+    )
+    return f"{preset} on {place}: {chosen}; a patch takes in {times}"
 
 
 def _weights(preset: str) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from .geometry import Box, Matrix, Patch, Points, box_shape, ras_to_kji, spacing
 from .grid import Grid
 from .history import Mask, bounds
 from .mosaic import Logits, View, cells_of
+from .pieces import pieces_at
 from .sight import Click
 from .state import State
 
@@ -184,11 +185,8 @@ def _holds(mask: Mask, voxel: Voxel) -> bool:
 
 def _piece(disputed: Mask, voxel: Voxel) -> Mask:
     """Return the connected piece that holds a voxel; none if none does."""
-    from scipy import ndimage
-
-    pieces, _ = ndimage.label(disputed)
-    own = pieces[tuple(voxel)] if _holds(disputed, voxel) else 0
-    return np.asarray((pieces > 0) & (pieces == own))
+    piece = pieces_at(disputed, voxel[None])
+    return np.zeros_like(disputed) if piece is None else piece
 
 
 def _away(axes: Sequence[NDArray[np.int_]], place: Points, spacing_mm: Points) -> Points:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from .attention import FUSED, AxisTables, Forms, Padding, relative_bias
+from .attention import FUSED, AxisTables, Forms, Padding
 from .config import AttentionKind, ModelConfig
-from .layers import MLP, ChannelNorm, Linear, PatchConv, merge_heads, split_heads
+from .layers import MLP, ChannelNorm, Conv, Linear, Norm, PatchConv, merge_heads, split_heads
 
 
 class Attention(nn.Module):
@@ -52,9 +52,9 @@ class RelativeAttention(Attention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Mix values with the bias of `relative_bias`."""
-        tables = AxisTables(*(self.get_parameter(f"rel_pos_{axis}") for axis in "dhw"))
+        tables = AxisTables(*(self.get_parameter(f"rel_pos_{axis}").to(q.dtype) for axis in "dhw"))
         if self.window == self.grid:
-            return self.forms.dense(q, k, v, relative_bias(q, tables, self.grid))
+            return self.forms.dense(q, k, v, self.forms.relative(q, tables, self.grid))
         padding = Padding(*self.qkv.bias.view(3, self.heads, -1))
         return self.forms.windowed(q, k, v, padding, tables, self.grid)
 
@@ -89,14 +89,14 @@ class Block(nn.Module):
         super().__init__()
         self.attn: Attention | None = None
         if attention != "none":
-            self.norm1 = nn.LayerNorm(width, eps=1e-6)
+            self.norm1 = Norm(width, eps=1e-6)
         if attention in ("dense", "sparse"):
             sparse = attention == "sparse"
             self.attn = Attention(width, heads, sparse=sparse, segment=segment, ratio=ratio)
         elif attention != "none":
             side = window if attention == "padded" else grid
             self.attn = RelativeAttention(width, heads, grid=grid, window=side)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.norm2 = Norm(width, eps=1e-6)
         self.mlp = MLP(width, 4 * width)
         self.shortcut = shortcut
 
@@ -125,9 +125,9 @@ class PatchEmbed(nn.Module):
 def neck(width: int, channels: int) -> nn.Sequential:
     """Build the convolutions from the tokens' width to the embedding's channels, at one size."""
     return nn.Sequential(
-        nn.Conv3d(width, channels, 1, bias=False),
+        Conv(width, channels, 1, bias=False),
         ChannelNorm(channels),
-        nn.Conv3d(channels, channels, 3, padding=1, bias=False),
+        Conv(channels, channels, 3, bias=False),
         ChannelNorm(channels),
     )
 

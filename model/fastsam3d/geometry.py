@@ -4,7 +4,7 @@ Arrays are indexed (k, j, i). An `ijk_to_ras` is a (4, 4) matrix that maps (i, j
 from voxel centre to voxel centre, to mm in the world: right, anterior, superior.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -119,19 +119,32 @@ class Patch:
         Raises:
             InputError: no 3D array, or an affine that cannot be inverted.
         """
-        if volume_kji.ndim != 3:
-            raise InputError(
-                f"Got an array of shape {volume_kji.shape}; expected one 3D volume (k, j, i)."
-            )
-        matrix = self._to_kji(ijk_to_ras)
-        spans = self._spans(ijk_to_ras)
-        box = self._box(volume_kji.shape, matrix, 3 * spans + 1)
+        box, matrix, spans = self.reading(volume_kji.shape, ijk_to_ras)
         part = volume_kji[box]
         if outside is None:
             outside = float(part.min()) if part.size else 0.0
-        matrix = _shift([-part.start for part in box]) @ matrix
-        shape = (self.size,) * 3
-        return resample(part, matrix, shape, spans=spans.tolist(), outside=outside)
+        return resample(part, matrix, (self.size,) * 3, spans=spans, outside=outside)
+
+    def reading(
+        self, shape_kji: Sequence[int], ijk_to_ras: ArrayLike
+    ) -> tuple[Box, Matrix, list[float]]:
+        """Tell what `sample` reads of a volume.
+
+        Returns:
+            The part of the volume, the way from patch voxels to indices of that part, and how many
+            of its voxels a patch voxel covers along k, j and i.
+
+        Raises:
+            InputError: no 3D array, or an affine that cannot be inverted.
+        """
+        if len(shape_kji) != 3:
+            raise InputError(
+                f"Got an array of shape {shape_kji}; expected one 3D volume (k, j, i)."
+            )
+        matrix = self._to_kji(ijk_to_ras)
+        spans = np.maximum(self.spacing_mm / spacing_of(ijk_to_ras)[::-1], 1)
+        box = self._box(shape_kji, matrix, 3 * spans + 1)
+        return box, _shift([-part.start for part in box]) @ matrix, spans.tolist()
 
     def paste(
         self,
@@ -154,15 +167,26 @@ class Patch:
             The part of the volume that the cube may touch (and `within`), and its values there,
             -inf in voxels whose centre the cube does not hold.
         """
+        box, matrix = self.pasting(grid.shape, shape_kji, ijk_to_ras, within=within)
+        return box, resample(grid, matrix, box_shape(box), outside=-np.inf)
+
+    def pasting(
+        self,
+        cells: Sequence[int],
+        shape_kji: Iterable[int],
+        ijk_to_ras: ArrayLike,
+        *,
+        within: Box | None = None,
+    ) -> tuple[Box, Matrix]:
+        """Tell where `paste` writes: a part of the volume, and the way from it to (3,) cells."""
         matrix = self._to_kji(ijk_to_ras)
         box = self._box(shape_kji, matrix, np.zeros(3))
         if within is not None:
             box = meet(box, within)
-        scale = np.divide(grid.shape, self.size)
-        cells = np.diag([*scale, 1.0])
-        cells[:3, 3] = (scale - 1) / 2
-        matrix = cells @ _inverse(matrix) @ _shift([part.start for part in box])
-        return box, resample(grid, matrix, box_shape(box), outside=-np.inf)
+        scale = np.divide(cells, self.size)
+        to_cells = np.diag([*scale, 1.0])
+        to_cells[:3, 3] = (scale - 1) / 2
+        return box, to_cells @ _inverse(matrix) @ _shift([part.start for part in box])
 
     @property
     def _to_ras(self) -> Matrix:
@@ -172,9 +196,6 @@ class Patch:
 
     def _to_kji(self, ijk_to_ras: ArrayLike) -> Matrix:
         return np.asarray(_inverse(_kji_to_ras(ijk_to_ras)) @ self._to_ras)
-
-    def _spans(self, ijk_to_ras: ArrayLike) -> Points:
-        return np.maximum(self.spacing_mm / spacing_of(ijk_to_ras)[::-1], 1)
 
     def _box(self, shape_kji: Iterable[int], to_kji: Matrix, margin_kji: Points) -> Box:
         corners = np.indices((2, 2, 2)).reshape(3, 8).T * self.size - 0.5

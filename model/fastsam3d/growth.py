@@ -16,7 +16,8 @@ from .config import PRESETS, CompactConfig, ModelConfig
 from .errors import InputError
 from .examples import Example
 from .lesson import next_clicks
-from .model import CompactNetwork, FastSAM3D, build
+from .loading import build
+from .model import CompactNetwork, FastSAM3D
 from .progressive import whole_ratio
 from .synthetic import Random
 from .taps import depth, encoder_of

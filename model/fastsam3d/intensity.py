@@ -11,7 +11,8 @@ NORMALISATIONS = ("zscore-positive", "zscore-clipped")
 CT_RANGE_HU = (-1000.0, 1000.0)
 """SAM-Med3D's clamp for CT; FastSAM3D's weights were trained without it."""
 
-_STRIDE = 37
+STRIDE = 37
+"""Between the voxels whose percentiles count."""
 
 
 def normalise(
@@ -38,7 +39,7 @@ def normalise(
     if how == "zscore-positive":
         return _zscore(values, values[values > 0])
     if how == "zscore-clipped":
-        low, high = np.percentile(values.reshape(-1)[::_STRIDE], (0.5, 99.5))
+        low, high = np.percentile(values.reshape(-1)[::STRIDE], (0.5, 99.5))
         values = values.clip(np.float32(low), np.float32(high))
         return _zscore(values, values)
     raise InputError(f"Got normalisation {how!r}; expected one of {', '.join(NORMALISATIONS)}.")

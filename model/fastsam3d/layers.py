@@ -1,12 +1,14 @@
 """The small layers that encoder, prompts and decoder share."""
 
 from collections.abc import Callable
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .fast import Fast, cast_to, multiply
+from .remembered import Remembered
 
 Activation = Literal["none", "relu", "gelu"]
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
@@ -14,6 +16,14 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
 }
+
+
+class Norm(nn.LayerNorm):
+    """A LayerNorm that takes any precision, and answers in that of its own weight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the input's shape."""
+        return super().forward(cast_to(x, self.weight))
 
 
 class ChannelNorm(nn.Module):
@@ -27,60 +37,12 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a tensor of the input's shape."""
-        shape = self.weight.shape
-        return F.layer_norm(x.movedim(1, -1), shape, self.weight, self.bias, self.eps).movedim(
-            -1, 1
-        )
+        x, shape = cast_to(x, self.weight).movedim(1, -1), self.weight.shape
+        return F.layer_norm(x, shape, self.weight, self.bias, self.eps).movedim(-1, 1)
 
 
-class Packed(NamedTuple):
-    """A weight in oneDNN's own order, and what it was made from."""
-
-    weight: Tensor
-    source: Tensor
-    version: int
-
-
-class WithPacking(nn.Module):
-    """A layer with a weight of (outputs, ...) that is multiplied in one call of oneDNN.
-
-    Frozen weights are packed for it at the first use, and again once they have changed. The packed
-    copy is not part of the state.
-    """
-
-    weight: Any
-    bias: Any
-    _kept: Packed | None = None
-
-    def multiplied(self, x: Tensor, activation: Activation = "none") -> Tensor:
-        """Bring (..., inputs) to (..., outputs), where `can_be_packed` says so."""
-        out: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._packed(), self.bias, activation, [], "none"
-        )
-        return out
-
-    def _packed(self) -> Tensor:
-        source, kept = self.weight, self._kept
-        if kept is None or kept.source is not source or kept.version != source._version:
-            packed = torch.ops.mkldnn._reorder_linear_weight(source.detach().flatten(1))
-            self._kept = kept = Packed(packed, source, source._version)
-        return kept.weight
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "WithPacking":
-        self._kept = None
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Packed weights can be neither copied nor pickled.
-        return {**self.__dict__, "_kept": None}
-
-
-class Linear(WithPacking, nn.Linear):
-    """A linear layer and its activation: in float32 on a CPU, one call of oneDNN.
-
-    Elsewhere, and with weights that learn, it is plain torch.
-    """
+class Linear(Fast, nn.Linear):
+    """A linear layer and its activation."""
 
     def __init__(self, inputs: int, outputs: int, activation: Activation = "none") -> None:
         super().__init__(inputs, outputs)
@@ -88,12 +50,13 @@ class Linear(WithPacking, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Bring (..., inputs) to (..., outputs)."""
-        if can_be_packed(x, self.weight):
-            return self.multiplied(x, self.activation)
+        x = cast_to(x, self.weight)
+        if self.packs(x):
+            return multiply(x, self.packed(), self.bias, self.activation)
         return ACTIVATIONS[self.activation](super().forward(x))
 
 
-class PatchConv(WithPacking, nn.Conv3d):
+class PatchConv(Fast, nn.Conv3d):
     """A convolution of one channel whose kernels lie side by side: a linear layer on patches."""
 
     def __init__(self, channels: int, stride: int) -> None:
@@ -101,37 +64,112 @@ class PatchConv(WithPacking, nn.Conv3d):
 
     def forward(self, image: Tensor) -> Tensor:
         """Bring (B, 1, D, H, W) to (B, d, h, w, C)."""
-        if not can_be_packed(image, self.weight):
+        image = cast_to(image, self.weight)
+        if self.plain:
             return super().forward(image).movedim(1, -1).contiguous()
         stride = self.stride[0]
         patches = image[:, 0]
         for axis in (1, 2, 3):
             patches = patches.unfold(axis, stride, stride)  # (B, d, h, w, stride, stride, stride)
-        return self.multiplied(patches.flatten(4))
+        if self.packs(patches):
+            return multiply(patches.flatten(4), self.packed(), self.bias)
+        return F.linear(patches.flatten(4), self.weight.flatten(1), self.bias)
 
 
-def can_be_packed(x: Tensor, weight: Tensor) -> bool:
-    """Tell whether x is multiplied with packed weights: frozen ones, float32, on a CPU."""
-    return (
-        x.device.type == weight.device.type == "cpu"
-        and x.dtype == weight.dtype == torch.float32
-        and not (weight.requires_grad or weight.is_inference())
-        and not (x.requires_grad and torch.is_grad_enabled())
-        and not torch.is_autocast_enabled("cpu")
-        and has_packing()
-    )
+class Conv(Fast, nn.Conv3d):
+    """A convolution, its leaky ReLU if it has one, and what the outcome is added to.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        size: of the kernel; odd ones keep the grid, if `stride` is 1.
+        stride: between the kernel's places.
+        bias: whether there is one.
+        slope: of the leaky ReLU below 0; None for no activation.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int,
+        stride: int = 1,
+        *,
+        bias: bool = True,
+        slope: float | None = None,
+    ) -> None:
+        around = size // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, size, stride, around, bias=bias)
+        self.slope = slope
+
+    def forward(self, x: Tensor, onto: Tensor | None = None) -> Tensor:
+        """Bring (B, inputs, D, H, W) to (B, outputs, d, h, w), added to `onto` if that is given."""
+        x = cast_to(x, self.weight)
+        if self.packs(x):
+            return self._in_one_call(x, onto)
+        out: Tensor = super().forward(x)
+        if self.slope is not None:
+            out = F.leaky_relu(out, self.slope)
+        return out if onto is None else onto + out
+
+    def _in_one_call(self, x: Tensor, onto: Tensor | None) -> Tensor:
+        ops: Any = torch.ops.mkldnn
+        given: tuple[Tensor | None, ...] = x, self.packed(x.shape), self.bias
+        sizes = self.padding, self.stride, self.dilation, 1
+        out: Tensor
+        if onto is not None and self.slope is None:
+            given = x, cast_to(onto, self.weight), *given[1:]
+            out = ops._convolution_pointwise.binary(*given, *sizes, "add", None, None, [], None)
+            return out
+        activation = ("none", [], "") if self.slope is None else ("leaky_relu", [self.slope], "")
+        out = ops._convolution_pointwise(*given, *sizes, *activation)
+        return out if onto is None else onto + out
+
+    def pack(self, weight: Tensor, shape: torch.Size | None) -> Tensor:
+        """Bring the weight to the order that suits inputs of a shape."""
+        sizes = self.padding, self.stride, self.dilation, 1
+        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(weight, *sizes, shape)
+        return packed
 
 
-@cache
-def has_packing() -> bool:
-    """Tell whether this build of torch has the two calls of oneDNN, by trying them."""
-    one = torch.ones(1, 1)
-    try:
-        packed = torch.ops.mkldnn._reorder_linear_weight(one)
-        torch.ops.mkldnn._linear_pointwise(one, packed, one[0], "gelu", [], "none")
-    except (AttributeError, RuntimeError):
-        return False
-    return True
+class Upsample(Fast, nn.ConvTranspose3d):
+    """A transposed convolution of each cell to eight: a linear layer, and its activation."""
+
+    def __init__(self, inputs: int, outputs: int, activation: Activation = "none") -> None:
+        super().__init__(inputs, outputs, 2, 2)
+        self.activation = activation
+        self._rows = Remembered()
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Bring (B, inputs, D, H, W) to (B, outputs, 2D, 2H, 2W)."""
+        x = cast_to(x, self.weight)
+        if self.plain:
+            return ACTIVATIONS[self.activation](super().forward(x, output_size))
+        B, _, D, H, W = x.shape
+        cells = self._linear(x.movedim(1, -1))
+        # (B, D, H, W, 8 C) -> (B, D, 2, H, 2, W, 2, C) -> (B, C, 2D, 2H, 2W)
+        parts = cells.view(B, D, H, W, 2, 2, 2, -1).permute(0, 1, 4, 2, 5, 3, 6, 7)
+        return parts.reshape(B, 2 * D, 2 * H, 2 * W, -1).movedim(-1, 1)
+
+    def _linear(self, x: Tensor) -> Tensor:
+        bias = self.bias.repeat(8)
+        if self.packs(x):
+            return multiply(x, self.packed(), bias, self.activation)
+        weight = self.weight
+        if not weight.requires_grad:
+            weight = self._rows.of(weight, (), lambda: _rows_of(weight).contiguous())
+        else:
+            weight = _rows_of(weight)
+        return ACTIVATIONS[self.activation](F.linear(x, weight, bias))
+
+    def pack(self, weight: Tensor, shape: torch.Size | None) -> Tensor:
+        """Bring (inputs, outputs, 2, 2, 2) to a packed (8 · outputs, inputs)."""
+        return super().pack(_rows_of(weight), shape)
+
+
+def _rows_of(weight: Tensor) -> Tensor:
+    # (inputs, outputs, 2, 2, 2) -> (8 * outputs, inputs)
+    return weight.permute(2, 3, 4, 1, 0).flatten(0, 3)
 
 
 class MLP(nn.Module):

@@ -1,23 +1,27 @@
 """The networks as one thing to use: encode a patch once, decode clicks on it often."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from .checkpoints import check_state, load_state
-from .compact import ClickEncoder, CompactDecoder, CompactEmbedding, CompactEncoder
-from .config import PRESETS, CompactConfig, ModelConfig
-from .decoder import MASKS, MaskDecoder
+from .compact import CompactDecoder, CompactEmbedding, CompactEncoder
+from .compact_clicks import ClickEncoder
+from .config import CompactConfig, ModelConfig
+from .decoder import MASKS, MaskDecoder, hidden
 from .encoder import ImageEncoder
-from .errors import InputError
-from .inputs import check_clicks, check_cubes, has_fast_bfloat16, pick_device
+from .inputs import check_clicks, check_cubes
 from .intensity import normalise
+from .precision import Precision
 from .prompts import PromptEncoder
+from .replayed import Replayed
+
+if TYPE_CHECKING:
+    from .scan import Scan, ScanOnHost
 
 
 class FastSAM3D(nn.Module):
@@ -35,8 +39,10 @@ class FastSAM3D(nn.Module):
         self.normalisation = config.normalisation
         self.ct_clamp = False
         """Whether `embed_patch` clamps to -1000 to 1000 HU, as SAM-Med3D was trained on CT."""
-        self.in_bfloat16 = False
-        """Whether `embed_patch` and `predict` compute in bfloat16."""
+        self.precision: Precision = "float32"
+        """Of what `load_model` made it compute in."""
+        self._replayed: Replayed | None = None
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     @property
     def device(self) -> torch.device:
@@ -89,11 +95,13 @@ class FastSAM3D(nn.Module):
         return self.answer(embedding, points, labels.long(), mask_logits, multimask=multimask)
 
     @torch.inference_mode()
-    def embed_patch(self, patch: NDArray[np.float32]) -> Any:
+    def embed_patch(self, patch: NDArray[np.float32] | Tensor) -> Any:
         """Normalise and embed one (128, 128, 128) patch of raw intensities."""
+        if self.device.type == "cuda":
+            return self._on_gpu().embed(torch.as_tensor(patch))
+        patch = np.asarray(patch)
         image = torch.from_numpy(normalise(patch, self.normalisation, ct_clamp=self.ct_clamp))
-        with self._precision():
-            return self.encode(image[None, None].to(self.device))
+        return self.encode(image[None, None].to(self.device))
 
     @torch.inference_mode()
     def predict(
@@ -117,18 +125,34 @@ class FastSAM3D(nn.Module):
         """
         if mask_logits is None:
             mask_logits = np.zeros((self.mask_size,) * 3, np.float32)
-        previous = self._tensor(mask_logits)[None, None]
-        with self._precision():
-            logits, iou = self.decode(
-                embedding, self._tensor(points)[None], self._tensor(labels)[None], previous
-            )
+        given = _tensor(points)[None], _tensor(labels)[None], _tensor(mask_logits)[None, None]
+        check_clicks(*given[:2])
+        if self.device.type == "cuda":
+            return self._on_gpu().predict(embedding, points, labels, mask_logits)
+        logits, iou = self.decode(embedding, *(each.to(self.device) for each in given))
         return logits[0, 0].float().cpu().numpy(), float(iou[0, 0])
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
+    def scan(self, host: "ScanOnHost") -> "Scan":
+        """Bring a volume to where this network is: on a CUDA GPU it is sampled there."""
+        if self.device.type != "cuda":
+            return host
+        from .ondevice import ScanOnDevice
 
-    def _tensor(self, values: ArrayLike) -> Tensor:
-        return torch.from_numpy(np.array(values, np.float32)).to(self.device)
+        return ScanOnDevice(host, self.device)
+
+    def _on_gpu(self) -> Replayed:
+        if self._replayed is None:
+            self._replayed = Replayed(self)
+        return self._replayed
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FastSAM3D":
+        self._replayed = None
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is recorded belongs to this network's own weights.
+        return {**self.__dict__, "_replayed": None}
 
     def embed(self, image: Tensor) -> Any:
         """Embed checked patches."""
@@ -142,9 +166,27 @@ class FastSAM3D(nn.Module):
         mask_logits: Tensor | None,
         *,
         multimask: bool,
+        padded: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Decode checked clicks."""
+        """Decode checked clicks; `padded` says that some, of labels below 0, are none."""
         raise NotImplementedError
+
+    def parts_of(self, embedding: Any) -> tuple[Tensor, ...]:
+        """Return the tensors of an embedding."""
+        raise NotImplementedError
+
+    def embedding_of(self, parts: tuple[Tensor, ...]) -> Any:
+        """Put an embedding together again."""
+        raise NotImplementedError
+
+
+def _forget(network: FastSAM3D, keys: Any) -> None:
+    """Let go of recordings that read weights which others may have taken the place of."""
+    network._replayed = None
+
+
+def _tensor(values: ArrayLike) -> Tensor:
+    return torch.from_numpy(np.array(values, np.float32))
 
 
 class PublishedNetwork(FastSAM3D):
@@ -169,15 +211,25 @@ class PublishedNetwork(FastSAM3D):
         mask_logits: Tensor | None,
         *,
         multimask: bool,
+        padded: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Answer with masks of 32³."""
         clicks = self.prompt_encoder.clicks(points, labels)
+        bias = F.pad(hidden(labels, clicks), (0, 1)) if padded else None
         image = embedding + self.prompt_encoder.mask(mask_logits)
         image = image.expand(len(clicks), -1, -1, -1, -1)
         masks, iou = self.mask_decoder(
-            image, self.prompt_encoder.positions(), clicks, multimask=multimask
+            image, self.prompt_encoder.positions(), clicks, bias, multimask=multimask
         )
         return masks, iou
+
+    def parts_of(self, embedding: Tensor) -> tuple[Tensor, ...]:
+        """Return the embedding alone."""
+        return (embedding,)
+
+    def embedding_of(self, parts: tuple[Tensor, ...]) -> Tensor:
+        """Return it again."""
+        return parts[0]
 
 
 class CompactNetwork(FastSAM3D):
@@ -202,11 +254,20 @@ class CompactNetwork(FastSAM3D):
         mask_logits: Tensor | None,
         *,
         multimask: bool,
+        padded: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Answer with masks of 64³."""
-        masks, iou = self.answer_all(embedding, points, labels, mask_logits)
+        masks, iou = self.answer_all(embedding, points, labels, mask_logits, padded=padded)
         wanted = slice(1, MASKS) if multimask else slice(0, 1)
         return masks[:, wanted], iou[:, wanted]
+
+    def parts_of(self, embedding: CompactEmbedding) -> tuple[Tensor, ...]:
+        """Return the features at each stride."""
+        return tuple(embedding)
+
+    def embedding_of(self, parts: tuple[Tensor, ...]) -> CompactEmbedding:
+        """Put the features together again."""
+        return CompactEmbedding(*parts)
 
     def answer_all(
         self,
@@ -214,6 +275,8 @@ class CompactNetwork(FastSAM3D):
         points: Tensor,
         labels: Tensor,
         mask_logits: Tensor | None,
+        *,
+        padded: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Answer with the single mask and the three that differ, in that order."""
         B = len(points)
@@ -224,71 +287,11 @@ class CompactNetwork(FastSAM3D):
         tokens, maps = self.prompt_encoder(points, labels, embedding)
         positions = self.prompt_encoder.grid_position(embedding.tokens.shape[-1])
         out: tuple[Tensor, Tensor] = self.mask_decoder(
-            embedding, tokens, maps, positions, mask_logits
+            embedding,
+            tokens,
+            maps,
+            positions,
+            mask_logits,
+            hidden(labels, tokens) if padded else None,
         )
         return out
-
-
-class _Undrawn(TorchFunctionMode):
-    """Draws no weights: on the meta device, normal numbers would load torch's compiler (1.4 s)."""
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        if getattr(func, "__module__", None) == nn.init.__name__:
-            return (kwargs or {})["tensor"]
-        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
-
-
-def build(config: ModelConfig | CompactConfig) -> FastSAM3D:
-    """Make the network of a configuration, its weights not loaded."""
-    if isinstance(config, ModelConfig):
-        return PublishedNetwork(config)
-    return CompactNetwork(config)
-
-
-def outline(config: ModelConfig | CompactConfig) -> FastSAM3D:
-    """Make the network of a configuration without memory for its weights: to be given some."""
-    with torch.device("meta"), _Undrawn():
-        return build(config)
-
-
-def load_model(
-    preset: str = "fastsam3d-default",
-    *,
-    checkpoint: Path | str | None = None,
-    state_dict: dict[str, Tensor] | None = None,
-    device: str = "auto",
-) -> FastSAM3D:
-    """Make a preset's network, load its weights and bring it to a device.
-
-    Args:
-        preset: a name in `config.PRESETS`.
-        checkpoint: a weights file instead of the registry's.
-        state_dict: weights under the checkpoint's own keys, instead of a file.
-        device: "cpu", "cuda", "mps" and so on; "auto" takes the first there is of cuda, mps, cpu.
-
-    Returns:
-        The network in evaluation mode, its weights frozen.
-
-    Raises:
-        InputError: if there is no such preset or device, or the weights are missing or do not fit.
-    """
-    if preset not in PRESETS:
-        raise InputError(f"Got preset {preset!r}; expected one of {', '.join(PRESETS)}.")
-    where = pick_device(device)
-    if state_dict is None:
-        state_dict = load_state(preset, None if checkpoint is None else Path(checkpoint))
-    model = outline(PRESETS[preset])
-    check_state(state_dict, {key: tuple(own.shape) for key, own in model.state_dict().items()})
-    weights = {key: value.detach().float() for key, value in state_dict.items()}
-    model.load_state_dict(weights, assign=True)
-    model = model.to(where).requires_grad_(requires_grad=False).eval()
-    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    if isinstance(model, CompactNetwork):
-        model.in_bfloat16 = has_fast_bfloat16(where)
-    return model

@@ -59,7 +59,7 @@ def blend(
     total = np.zeros(box_shape(within), np.float32)
     weight = np.zeros_like(total)
     for view in views:
-        window = _window(view.logits.shape[0])
+        window = window_of(view.logits.shape[0])
         box, shares = view.patch.paste(window, shape_kji, ijk_to_ras, within=within)
         if not shares.size:
             continue
@@ -105,7 +105,7 @@ def resample_logits(logits: Logits, patch: Patch, other: Patch) -> Logits:
 
 
 @lru_cache(maxsize=4)
-def _window(cells: int) -> Logits:
+def window_of(cells: int) -> Logits:
     """Weigh (m, m, m) cells: 1 in the middle, towards 0 at the faces."""
     axis = np.arange(cells)
     tent = (np.minimum(axis, axis[::-1]) + 0.5) / (cells / 2)

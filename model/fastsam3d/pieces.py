@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Box, Points
-from .mosaic import Logits
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.intp]
@@ -55,17 +54,26 @@ class Runs(NamedTuple):
         root = np.arange(len(self.starts))
         links = np.concatenate([self._links(width), self._links(height * width)], axis=1)
         while (links := links[:, root[links[0]] != root[links[1]]]).size:
-            low, high = np.sort(root[links], axis=0)
-            np.minimum.at(root, high, low)
+            one, other = root[links]
+            np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
             while ((further := root[root]) != root).any():
                 root = further
         return root
 
+    def whole(self, some: Numbers) -> Mask:
+        """Return the pieces that some runs are of."""
+        pieces = self.pieces()
+        kept = np.zeros(len(pieces), bool)
+        kept[pieces[some]] = True
+        return self.without(~kept[pieces])
+
     def without(self, dropped: Mask) -> Mask:
         """Return the mask without (N,) of the runs."""
-        voxels, _ = _spread(self.starts[dropped], self.stops[dropped])
-        kept = self.padded.copy()
-        kept.reshape(-1)[voxels] = False
+        kept = self.padded
+        if dropped.any():
+            voxels, _ = _spread(self.starts[dropped], self.stops[dropped])
+            kept = kept.copy()
+            kept.reshape(-1)[voxels] = False
         return kept[:, :-1, :-1]
 
     def _links(self, step: int) -> Numbers:
@@ -74,6 +82,48 @@ class Runs(NamedTuple):
         after = np.searchsorted(self.starts, self.stops + step, side="left")
         there, whose = _spread(first, after)
         return np.stack([whose, there])
+
+
+def row_ends(mask: Mask) -> Mask:
+    """Mark the voxels at the ends of a mask's rows: together they reach as far as all of it."""
+    ends = mask.copy()
+    ends[..., 1:-1] &= ~(mask[..., :-2] & mask[..., 2:])
+    return ends
+
+
+def pieces_at(mask: Mask, voxels_kji: Numbers) -> Mask | None:
+    """Return the pieces of a mask that hold one of some voxels; None if none does.
+
+    Args:
+        mask: (k, j, i).
+        voxels_kji: (N, 3) of them, or beyond.
+    """
+    met = voxels_kji[_held(mask, voxels_kji)]
+    if not len(met):
+        return None
+    runs = Runs.of(mask)
+    places = np.ravel_multi_index(tuple(met.T), runs.padded.shape)
+    return runs.whole(runs.holding(places))
+
+
+def pieces_meeting(mask: Mask, other: Mask) -> Mask:
+    """Return the pieces of a mask that share a voxel with another one of its shape."""
+    runs = Runs.of(mask)
+    return runs.whole(runs.holding(Runs.of(mask & other).starts))
+
+
+def largest_piece(mask: Mask) -> Mask:
+    """Return the piece of most voxels; of several the first."""
+    runs = Runs.of(mask)
+    sizes = np.bincount(runs.pieces(), weights=runs.stops - runs.starts)
+    return runs.whole(np.atleast_1d(sizes.argmax()))
+
+
+def _held(mask: Mask, voxels_kji: Numbers) -> Mask:
+    """Tell which of (N, 3) voxels are true in a mask."""
+    held = np.asarray(((voxels_kji >= 0) & (voxels_kji < mask.shape)).all(1))
+    held[held] = mask[tuple(voxels_kji[held].T)]
+    return held
 
 
 def _spread(starts: Numbers, stops: Numbers) -> tuple[Numbers, Numbers]:
@@ -98,8 +148,7 @@ def clicked_pieces(mask: Mask, included_kji: Points, firm: Mask | None = None) -
     """
     voxels = np.floor(included_kji + 0.5).astype(int)
     whole = mask if firm is None else mask | firm
-    met = np.asarray(((voxels >= 0) & (voxels < mask.shape)).all(1))
-    met[met] = whole[tuple(voxels[met].T)]
+    met = _held(whole, voxels)
     if not met.any():
         return mask
     runs = Runs.of(whole)
@@ -115,34 +164,35 @@ def clicked_pieces(mask: Mask, included_kji: Points, firm: Mask | None = None) -
     return runs.without(dropped) & mask if dropped.any() else mask
 
 
-def holding(values: Logits, box: Box, mask: Mask, fixed: Mask) -> Mask | None:
+def holding(inside: Mask, shown: Mask, box: Box, mask: Mask, fixed: Mask) -> Mask | None:
     """Mark what stays as it is in a mask, and where an answer goes on into it; None if nowhere.
 
     Args:
-        values: the answer in a box of the volume, -inf where it says nothing.
+        inside: the answer in a box of the volume.
+        shown: of that shape; where it says anything.
         box: where that is.
         mask: (k, j, i) of the volume, before.
         fixed: of that shape; voxels that the answer does not change.
     """
-    is_fixed, is_unseen = fixed[box].any(), np.isneginf(values.min(initial=0))
-    touching = [each for each in _touching(values, box, mask) if each[1].any()]
+    is_fixed, is_unseen = fixed[box].any(), not shown.all()
+    touching = [each for each in _touching(inside, box, mask) if each[1].any()]
     if not (is_fixed or is_unseen or touching):
         return None
-    firm = np.zeros(values.shape, bool)
+    firm = np.zeros(inside.shape, bool)
     if is_fixed:
         firm |= mask[box] & fixed[box]
     if is_unseen:
-        firm |= mask[box] & np.isneginf(values)
+        firm |= mask[box] & ~shown
     for face, there in touching:
         firm[face] |= there
     return firm
 
 
-def _touching(values: Logits, box: Box, mask: Mask) -> Iterator[tuple[tuple[slice, ...], Mask]]:
+def _touching(answer: Mask, box: Box, mask: Mask) -> Iterator[tuple[tuple[slice, ...], Mask]]:
     """Yield the faces of a box, and where the answer meets there what the mask holds beyond."""
     for axis, part in enumerate(box):
         for beyond, face in ((part.start - 1, slice(0, 1)), (part.stop, slice(-1, None))):
             if 0 <= beyond < mask.shape[axis]:
                 inner = tuple(face if n == axis else slice(None) for n in range(3))
                 outer = (*box[:axis], slice(beyond, beyond + 1), *box[axis + 1 :])
-                yield inner, (values[inner] > 0) & mask[outer]
+                yield inner, answer[inner] & mask[outer]

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .layers import ChannelNorm
+from .layers import ChannelNorm, Conv
+from .remembered import Remembered
 
 
 class RandomPositions(nn.Module):
@@ -36,17 +37,18 @@ class PromptEncoder(nn.Module):
     def __init__(self, width: int, grid: int, patch_size: int) -> None:
         super().__init__()
         self.grid, self.patch_size = grid, patch_size
+        self._positions = Remembered()
         self.pe_layer = RandomPositions(width)
         self.point_embeddings = nn.ModuleList(nn.Embedding(1, width) for _ in range(2))
         self.not_a_point_embed = nn.Embedding(1, width)
         self.mask_downscaling = nn.Sequential(
-            nn.Conv3d(1, 4, 2, 2),
+            Conv(1, 4, 2, 2),
             ChannelNorm(4),
             nn.GELU(),
-            nn.Conv3d(4, 16, 2, 2),
+            Conv(4, 16, 2, 2),
             ChannelNorm(16),
             nn.GELU(),
-            nn.Conv3d(16, width, 1),
+            Conv(16, width, 1),
         )
         self.no_mask_embed = nn.Embedding(1, width)
 
@@ -80,6 +82,9 @@ class PromptEncoder(nn.Module):
         clicks keep their order.
         """
         table = self.pe_layer.positional_encoding_gaussian_matrix
+        return self._positions.of(table, self.grid, lambda: self._of_cells(table))
+
+    def _of_cells(self, table: Tensor) -> Tensor:
         axis = (torch.arange(self.grid, device=table.device, dtype=table.dtype) + 0.5) / self.grid
         x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
         out: Tensor = self.pe_layer(torch.stack([y, x, z], -1))

@@ -1,13 +1,15 @@
 """Following an object from cube to cube, where it is longer than one can be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Patch
+from .geometry import Patch, Points
 from .grid import Grid, triple
 from .mosaic import Logits, View, in_patch
+from .pieces import pieces_meeting
 from .sight import Click, Sight
 from .zoom import CUT_CELLS, beyond_faces, clicked_part, is_cut
 
@@ -15,12 +17,38 @@ CUBES = 8
 """Cubes that one click may look into."""
 
 
+@dataclass
+class Cuts:
+    """Where views of an object go on beyond their cubes; each view is asked once.
+
+    Attributes:
+        clicks: all of them, the newest last.
+        grid: of the volume.
+    """
+
+    clicks: Sequence[Click]
+    grid: Grid
+    _known: dict[int, tuple[View, list[Points]]] = field(default_factory=dict, init=False)
+
+    def of(self, view: View) -> list[Points]:
+        """Return, face by face, (N, 3) points in mm of the parts that were clicked."""
+        if id(view) not in self._known:  # the view stays with it, so that no other gets its id
+            self._known[id(view)] = view, self._found(view)
+        return self._known[id(view)][1]
+
+    def _found(self, view: View) -> list[Points]:
+        if not is_cut(view.patch, view.logits > 0, self.grid):
+            return []
+        faces = beyond_faces(view.patch, _clicked_in(view, self.clicks), self.grid)
+        return [points for points in faces if len(points)]
+
+
 def look_round(
     sight: Sight,
     patch: Patch,
     previous: Logits | None,
     known: Sequence[View],
-    clicks: Sequence[Click],
+    cuts: Cuts,
 ) -> tuple[View, ...]:
     """Answer the newest click: in a patch, and in those beside it that show the object.
 
@@ -29,11 +57,12 @@ def look_round(
         patch: the cube to answer in.
         previous: (m, m, m) logits of the mask so far in that patch, None if there is none.
         known: what was seen of the object before.
-        clicks: all of them, the newest last.
+        cuts: of the clicks.
 
     Returns:
         Everything seen of the object, that patch or what took its place last.
     """
+    clicks = cuts.clicks
     view = sight.look(patch, clicks, previous)
     if known and not (view.logits > 0).any():
         view = view._replace(confidence=known[-1].confidence)
@@ -47,7 +76,7 @@ def look_round(
             kept.append(other)
     if not clicks[-1].positive:
         kept = _cut_off(known, changed, kept, clicks, sight.grid)
-    first, *more = pursue(sight, [*changed, *_told(sight, known, changed, kept, clicks)], clicks)
+    first, *more = pursue(sight, [*changed, *_told(sight, known, changed, kept, cuts)], cuts)
     return (*more, first)
 
 
@@ -56,17 +85,16 @@ def _told(
     known: Sequence[View],
     changed: Sequence[View],
     kept: Sequence[View],
-    clicks: Sequence[Click],
+    cuts: Cuts,
 ) -> list[View]:
     """Look again into the cubes that a changed mask beside them goes on into, or did before."""
+    if not kept:
+        return []
     patches = [view.patch for view in changed]
-    beyond = [
-        points
-        for view in (*changed, *(old for old in known if old.patch in patches))
-        for points in beyond_faces(view.patch, _clicked_in(view, clicks), sight.grid)
-    ]
+    asked = (*changed, *(old for old in known if old.patch in patches))
+    beyond = [points for view in asked for points in cuts.of(view)]
     return [
-        look_on(sight, view.patch, [*changed, *kept], clicks) or view
+        look_on(sight, view.patch, [*changed, *kept], cuts.clicks) or view
         if any(view.patch.contains(points).sum() >= CUT_CELLS for points in beyond)
         else view
         for view in kept
@@ -124,13 +152,13 @@ def _emptied(view: View, others: Sequence[View]) -> View:
     return view._replace(logits=np.where(shown > 0, shown, -np.abs(view.logits)))
 
 
-def pursue(sight: Sight, views: Sequence[View], clicks: Sequence[Click]) -> tuple[View, ...]:
+def pursue(sight: Sight, views: Sequence[View], cuts: Cuts) -> tuple[View, ...]:
     """Look on beyond the faces that cut the mask, cube by cube.
 
     Args:
         sight: the network in front of the volume.
         views: of the object so far.
-        clicks: all of them; a cube gets those that it holds.
+        cuts: of the clicks; a cube gets those that it holds.
 
     Returns:
         `views`, and those that were added: at most 7, none that the mask does not reach into.
@@ -138,35 +166,32 @@ def pursue(sight: Sight, views: Sequence[View], clicks: Sequence[Click]) -> tupl
     found = tuple(views)
     tried: list[Patch] = []
     for _ in range(CUBES - 1):
-        patch = next_cube(found, clicks, sight.grid, tried)
+        patch = next_cube(found, cuts, tried)
         if patch is None:
             break
         tried.append(patch)
-        view = look_on(sight, patch, found, clicks)
+        view = look_on(sight, patch, found, cuts.clicks)
         found = found if view is None else (*found, view)
     return found
 
 
-def next_cube(
-    views: Sequence[View], clicks: Sequence[Click], grid: Grid, tried: Sequence[Patch] = ()
-) -> Patch | None:
+def next_cube(views: Sequence[View], cuts: Cuts, tried: Sequence[Patch] = ()) -> Patch | None:
     """Put a cube over the largest cut that no other shows, nor was tried; None if none is."""
-    cuts = [
+    still_open = [
         (len(open_points), view, open_points)
         for view in views
-        if is_cut(view.patch, view.logits > 0, grid)
-        for points in beyond_faces(view.patch, _clicked_in(view, clicks), grid)
+        for points in cuts.of(view)
         if len(open_points := _unseen(points, view, views, tried)) >= CUT_CELLS
     ]
-    if not cuts:
+    if not still_open:
         return None
-    _, view, points = max(cuts, key=lambda cut: cut[0])
+    _, view, points = max(still_open, key=lambda cut: cut[0])
     return Patch(triple(points.mean(0)), view.patch.spacing_mm, view.patch.size)
 
 
-def goes_on(views: Sequence[View], clicks: Sequence[Click], grid: Grid) -> bool:
+def goes_on(views: Sequence[View], cuts: Cuts) -> bool:
     """Tell whether a cut is left."""
-    return next_cube(views, clicks, grid) is not None
+    return next_cube(views, cuts) is not None
 
 
 def look_on(
@@ -182,9 +207,9 @@ def look_on(
 
 def _clicked_in(view: View, clicks: Sequence[Click]) -> NDArray[np.bool_]:
     """Return the parts of a mask that were clicked, all of it where none was."""
-    points = view.patch.to_patch(_included(clicks))
-    part = clicked_part(view.logits, (points + 0.5) * view.logits.shape[0] / view.patch.size)
-    return view.logits > 0 if part is None else part
+    inside, points = view.logits > 0, view.patch.to_patch(_included(clicks))
+    part = clicked_part(inside, (points + 0.5) * view.logits.shape[0] / view.patch.size)
+    return inside if part is None else part
 
 
 def _included(clicks: Sequence[Click]) -> NDArray[np.float64]:
@@ -203,8 +228,6 @@ def _unseen(
 
 def _joined(logits: Logits, known: NDArray[np.bool_]) -> Logits:
     """Keep the parts of a mask that touch what is known of it."""
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(logits > 0)
-    kept = np.unique(parts[known])
-    return np.where((parts > 0) & ~np.isin(parts, kept), np.minimum(logits, -logits), logits)
+    inside = logits > 0
+    apart = inside & ~pieces_meeting(inside, known)
+    return np.where(apart, np.minimum(logits, -logits), logits)

@@ -5,7 +5,8 @@ a voxel. The weights are sparse: faster here than dense products, and no threads
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def resample(
     """
     if 0 in source.shape or 0 in shape:
         return np.full(shape, outside, np.float32)
-    matrix = _without_slants(matrix, shape)
+    matrix = without_slants(matrix, shape)
     method = resample_parallel if is_parallel(matrix) else resample_oblique
     return method(source, matrix, shape, spans, outside)
 
@@ -53,6 +54,7 @@ def is_parallel(matrix: Doubles) -> bool:
     return bool((np.count_nonzero(matrix[:3, :3], axis=1) == 1).all())
 
 
+@lru_cache(maxsize=32)
 def averages(length: int, span: float) -> tuple[Weights, int]:
     """Weights that average `length` voxels to about the resolution they will be sampled at.
 
@@ -70,7 +72,37 @@ def averages(length: int, span: float) -> tuple[Weights, int]:
     return _rows_to_one(_rows_to_one(spread) @ _rows_to_one(binned)), step
 
 
-def _without_slants(matrix: Doubles, shape: Shape) -> Doubles:
+class Lines(NamedTuple):
+    """Where the voxels of an output lie along each axis of a source, if axes are parallel.
+
+    axes: for each axis of the source, the one of the output that runs along it.
+    places: for each axis of the source, indices along it.
+    beyond: the two ends of each of those, maybe empty, that lie outside the source.
+    """
+
+    axes: NDArray[np.intp]
+    places: list[Doubles]
+    beyond: list[tuple[slice, slice]]
+
+
+def lines_of(matrix: Doubles, shape: Shape, lengths: Sequence[int]) -> Lines:
+    """Follow the axes of a source of some lengths; `matrix` as of `resample`, and parallel."""
+    axes = np.abs(matrix[:3, :3]).argmax(1)
+    places = [
+        row[axis] * np.arange(shape[axis]) + row[3]
+        for row, axis in zip(matrix[:3], axes, strict=True)
+    ]
+    beyond = [_ends(place, length) for place, length in zip(places, lengths, strict=True)]
+    return Lines(axes, places, beyond)
+
+
+def _ends(place: Doubles, length: int) -> tuple[slice, slice]:
+    held = np.flatnonzero((place >= -_EDGE) & (place <= length - 1 + _EDGE))
+    start, stop = (held[0], held[-1] + 1) if len(held) else (0, 0)
+    return slice(0, int(start)), slice(int(stop), len(place))
+
+
+def without_slants(matrix: Doubles, shape: Shape) -> Doubles:
     """Drop what moves no voxel by a thousandth of a voxel: rounding in the affine."""
     kept = matrix.copy()
     kept[:3, :3][np.abs(matrix[:3, :3]) * shape < _SLANT_VOXELS] = 0
@@ -81,20 +113,12 @@ def resample_parallel(
     source: NDArray[Any], matrix: Doubles, shape: Shape, spans: Sequence[float], outside: float
 ) -> Floats:
     """Interpolate axis by axis: for a matrix that `is_parallel`; arguments as of `resample`."""
-    axes = np.abs(matrix[:3, :3]).argmax(1)
-    lines = [
-        row[axis] * np.arange(shape[axis]) + row[3]
-        for row, axis in zip(matrix[:3], axes, strict=True)
-    ]
-    beyond = [
-        (line < -_EDGE) | (line > length - 1 + _EDGE)
-        for line, length in zip(lines, source.shape, strict=True)
-    ]
+    axes, lines, beyond = lines_of(matrix, shape, source.shape)
     if max(spans) <= 1:
         starts, source = _needed(source, lines)
         lines = [line - start for line, start in zip(lines, starts, strict=True)]
     weights = [
-        _averaged(line, length, span)
+        averaged(line, length, span)
         for line, length, span in zip(lines, source.shape, spans, strict=True)
     ]
     turn = np.argsort(axes)
@@ -102,8 +126,9 @@ def resample_parallel(
         values = _weigh(source.transpose(turn), [weights[axis] for axis in turn])
     else:
         values = np.ascontiguousarray(_weigh(source, weights).transpose(turn))
-    for there, axis in zip(beyond, axes, strict=True):
-        np.moveaxis(values, axis, 0)[there] = outside
+    for ends, axis in zip(beyond, axes, strict=True):
+        for end in ends:
+            np.moveaxis(values, axis, 0)[end] = outside
     return values
 
 
@@ -111,20 +136,35 @@ def resample_oblique(
     source: NDArray[Any], matrix: Doubles, shape: Shape, spans: Sequence[float], outside: float
 ) -> Floats:
     """Interpolate voxel by voxel: for any matrix; arguments as of `resample`."""
-    limits = [(-_EDGE, length - 1 + _EDGE) for length in source.shape]
-    if max(spans) > 1:
-        reductions = [averages(n, span) for n, span in zip(source.shape, spans, strict=True)]
-        source = _weigh(source, [weights for weights, _ in reductions])
-        steps = np.array([step for _, step in reductions])
-        middles = (steps - 1) / 2
-        matrix = matrix.copy()
-        matrix[:3, 3] -= middles
-        matrix[:3] /= steps[:, None]
-        limits = [
-            ((low - middle) / step, (high - middle) / step)
-            for (low, high), middle, step in zip(limits, middles, steps, strict=True)
-        ]
+    weights, matrix, limits = coarsened(matrix, source.shape, spans)
+    if weights:
+        source = _weigh(source, weights)
     return interpolate(source.astype(np.float32, copy=False), matrix, shape, limits, outside)
+
+
+def coarsened(
+    matrix: Doubles, lengths: Sequence[int], spans: Sequence[float]
+) -> tuple[list[Weights], Doubles, list[tuple[float, float]]]:
+    """Say how to average a source before it is interpolated voxel by voxel.
+
+    Returns:
+        Weights along each axis, none if there is nothing to average; `matrix`, as of `resample`,
+        for what they leave; and the least and the greatest index there that lie inside.
+    """
+    limits = [(-_EDGE, length - 1 + _EDGE) for length in lengths]
+    if max(spans) <= 1:
+        return [], matrix, limits
+    reductions = [averages(n, span) for n, span in zip(lengths, spans, strict=True)]
+    steps = np.array([step for _, step in reductions])
+    middles = (steps - 1) / 2
+    matrix = matrix.copy()
+    matrix[:3, 3] -= middles
+    matrix[:3] /= steps[:, None]
+    limits = [
+        ((low - middle) / step, (high - middle) / step)
+        for (low, high), middle, step in zip(limits, middles, steps, strict=True)
+    ]
+    return [weights for weights, _ in reductions], matrix, limits
 
 
 def _needed(source: NDArray[Any], lines: Sequence[Doubles]) -> tuple[list[int], NDArray[Any]]:
@@ -149,7 +189,8 @@ def _linear(line: Doubles, length: int) -> Weights:
     return _sparse(np.stack([1 - upper, upper], 1), taps, length)
 
 
-def _averaged(line: Doubles, length: int, span: float) -> Weights:
+def averaged(line: Doubles, length: int, span: float) -> Weights:
+    """Return (n, length) weights of the voxels that each of n indices along an axis averages."""
     if span <= 1:
         return _linear(line, length)
     reduction, step = averages(length, span)

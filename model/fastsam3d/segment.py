@@ -144,7 +144,7 @@ def open_network(
     Raises:
         InputError: unknown preset or device, or weights that are missing or do not fit.
     """
-    from .model import load_model
+    from .loading import load_model
     from .session import Session
 
     model = load_model(preset, checkpoint=checkpoint, device=device)

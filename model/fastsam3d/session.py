@@ -12,12 +12,12 @@ from .geometry import Box, Patch, box_shape, meet
 from .grid import Grid, Space
 from .history import NOTHING, Change, Mask, bounds, join, nested
 from .mosaic import Logits, View, blend, in_patch
-from .pieces import holding
+from .pieces import holding, row_ends
 from .postprocess import Postprocessing
-from .pursuit import goes_on, look_round
+from .pursuit import Cuts, goes_on, look_round
 from .refinement import refine
 from .sight import Click, Network, Sight
-from .state import State, Step
+from .state import Past, State, Step
 from .zoom import first_patch, patch_round, patch_with
 
 
@@ -31,7 +31,8 @@ class Session:
         spacing_mm: of the first patch.
         region: voxels beyond it are never written by a click; None for the whole volume.
         postprocessing: of what the network says; not of `probability`.
-        mask: (k, j, i) the object so far. Change it through `edit` or `start_from`.
+        mask: (k, j, i) the object so far; it changes with each step, so copy what is to be kept.
+            Change it through `edit` or `start_from`.
         message: the last thing that a user should be told, or "".
     """
 
@@ -56,7 +57,10 @@ class Session:
         self.spacing_mm = spacing_mm
         self.region = region
         self.postprocessing = postprocessing or Postprocessing()
-        self._clear()
+        self.mask: Mask = np.zeros(self._grid.shape_kji, bool)
+        self._by_hand: Mask = np.zeros(self._grid.shape_kji, bool)
+        self._bounds = NOTHING  # holds all that is true in the two masks
+        self.reset()
 
     @property
     def region(self) -> Box | None:
@@ -106,10 +110,10 @@ class Session:
                 "now include a point of the object."
             )
             return box
-        patch = self._patch_for(click)
+        patch, cuts = self._patch_for(click), Cuts(clicks, self._grid)
         known = self._state.views(self.model.mask_size)
-        views = look_round(self._sight, patch, self._previous(patch), known, clicks)
-        return self._show(views, clicks, click)
+        views = look_round(self._sight, patch, self._previous(known, patch), known, cuts)
+        return self._show(views, cuts, click)
 
     def refine(self) -> Box:
         """Draw the border more finely: look at the object again in finer cubes that overlap.
@@ -119,39 +123,42 @@ class Session:
         Returns:
             The box of `mask` that changed; empty, with a message, if nothing did.
         """
-        views = self._state.views(self.model.mask_size) or self._from_mask()
-        finer = refine(self._sight, views, self.clicks, self._previous) if views else ()
+        known = self._state.views(self.model.mask_size)
+        finer: tuple[View, ...] = ()
+        if views := known or self._from_mask():
+            finer = refine(self._sight, views, self.clicks, lambda at: self._previous(known, at))
         if not finer:
             self.message = (
                 "There is nothing to refine: the mask is empty or as fine as can be, "
                 "or a closer look shows something else."
             )
             return NOTHING
-        return self._show(finer, self.clicks, None)
+        return self._show(finer, Cuts(self.clicks, self._grid), None)
 
     def undo(self) -> Box | None:
         """Take the last step back; return the box that changed, None if there is no step."""
-        if not self._done:
+        if (step := self._past.back()) is None:
             return None
-        step = self._done.pop()
-        self._undone.append(step)
         box = self._turn(step, step.before)
         self._bounds = step.bounds
         return box
 
     def redo(self) -> Box | None:
         """Do the last step undone again; return the box that changed, None if there is none."""
-        if not self._undone:
-            return None
-        step = self._undone.pop()
-        self._done.append(step)
-        return self._turn(step, step.after)
+        step = self._past.forth()
+        return None if step is None else self._turn(step, step.after)
 
     def reset(self) -> Box:
         """Forget clicks, mask and history, but not the embeddings; return the box that changed."""
-        box = self._bounds
-        self._clear()
+        box, self._bounds = self._bounds, NOTHING
+        # Not by new masks: memory that is written to for the first time costs 8 ms a click.
+        self.mask[box] = self._by_hand[box] = False
+        self._state, self._past, self.message = State(), Past(), ""
         return box
+
+    def tidy(self) -> None:
+        """Do what can wait until the mask is shown: keep the last step small."""
+        self._past.pack()
 
     def start_from(self, mask: Mask) -> Box:
         """Go on from an existing mask, (k, j, i), that came from elsewhere.
@@ -197,15 +204,6 @@ class Session:
         views = self._state.views(self.model.mask_size) or self._from_mask()
         return [view._replace(logits=self._sight.passes(view, self.clicks)) for view in views]
 
-    def _clear(self) -> None:
-        self.mask: Mask = np.zeros(self._grid.shape_kji, bool)
-        self._by_hand: Mask = np.zeros(self._grid.shape_kji, bool)
-        self._bounds = NOTHING
-        self._state = State()
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
-        self.message = ""
-
     def _patch_for(self, click: Click) -> Patch:
         """Keep the patch that holds the click best; else take one that holds click and mask."""
         if (patch := self._state.patch_at(click)) is not None:
@@ -232,26 +230,25 @@ class Session:
         logits = as_logits(self.mask, self.ijk_to_ras, patch, self.model.mask_size)
         return [View(patch, logits, self.confidence)]
 
-    def _previous(self, patch: Patch) -> Logits | None:
+    def _previous(self, known: Sequence[View], patch: Patch) -> Logits | None:
         """Return what the network is to go on from: its logits so far, or the mask."""
-        cells = self.model.mask_size
-        if (own := self._state.logits(patch, cells)) is not None:
-            return own
-        if not self.mask[self._bounds].any():
-            return None
-        if views := self._state.views(cells):
-            return in_patch(views, patch, cells)
-        return as_logits(self.mask, self.ijk_to_ras, patch, cells)
+        own = [view.logits for view in known if view.patch == patch]
+        if own or not self.mask[self._bounds].any():
+            return own[0] if own else None
+        if known:
+            return in_patch(known, patch, self.model.mask_size)
+        return as_logits(self.mask, self.ijk_to_ras, patch, self.model.mask_size)
 
-    def _show(self, views: tuple[View, ...], clicks: tuple[Click, ...], click: Click | None) -> Box:
+    def _show(self, views: tuple[View, ...], cuts: Cuts, click: Click | None) -> Box:
         """Bring views to the mask as one step, and remember them."""
+        clicks = tuple(cuts.clicks)
         box, values = self._on_grid(views, clicks)
         said = None if click is None else Said.by(click, clicks, self._grid)
         foreign = isinstance(self._state, Foreign)
         kept, marks = keep_edits(self.mask, self._by_hand, box, values, said, foreign=foreign)
         views = agreed(views, box, values, kept, self.ijk_to_ras)
         changed = self._do(box, kept, marks, self._state.after(clicks, views))
-        if goes_on(views, clicks, self._grid):
+        if goes_on(views, cuts):
             self.message = (
                 "The object goes on beyond what the network sees at once: "
                 "click where it goes on to follow it."
@@ -262,14 +259,14 @@ class Session:
         """Bring logits to the volume's grid, where they or the mask so far are inside."""
         within = self._bounds
         for view in views:
-            within = join(within, self._grid.box_of(view.patch, view.logits > 0))
+            within = join(within, self._grid.box_of(view.patch, row_ends(view.logits > 0)))
         within = meet(within, self._reach(views))
-        values = blend(views, self._grid.shape_kji, self.ijk_to_ras, within)
+        inside, shown = self._sight.scan.signs(views, within)
         index = included_kji(clicks, self.ijk_to_ras) - [part.start for part in within]
         fixed = self.mask if isinstance(self._state, Foreign) else self._by_hand
-        firm = holding(values, within, self.mask, fixed)
-        found = self.postprocessing.apply(values > 0, index, firm)
-        return within, np.where(np.isneginf(values), self.mask[within], found)
+        firm = holding(inside, shown, within, self.mask, fixed)
+        found = self.postprocessing.apply(inside, index, firm)
+        return within, found if shown.all() else np.where(shown, found, self.mask[within])
 
     def _reach(self, views: Sequence[View]) -> Box:
         """Return the part of the region that views may show."""
@@ -287,8 +284,7 @@ class Session:
         turned = Change.between(self.mask, box, values)
         marked = Change.between(self._by_hand, box, by_hand)
         step = Step(turned, marked, self._state, after, self._bounds)
-        self._done.append(step)
-        self._undone.clear()
+        self._past.add(step)
         return self._turn(step, after)
 
     def _turn(self, step: Step, state: State) -> Box:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .geometry import Patch
 from .grid import Grid, triple
 from .mosaic import Logits, View, resample_logits
+from .scan import Scan, ScanOnHost
 from .zoom import next_patch
 
 EMBEDDINGS = 24
@@ -23,13 +24,20 @@ DEEP = 0.7
 
 
 class Network(Protocol):
-    """What is needed of a model; `fastsam3d.model.FastSAM3D` is one."""
+    """What is needed of a model; `fastsam3d.model.FastSAM3D` is one.
+
+    It may have a `device`, which changes where it moves, and a `scan`, which brings a `ScanOnHost`
+    there.
+    """
 
     patch_size: int
     mask_size: int
 
-    def embed_patch(self, patch: NDArray[np.float32]) -> Any:
-        """Turn (size, size, size) raw intensities into an embedding: slow, once a patch."""
+    def embed_patch(self, patch: Any) -> Any:
+        """Turn (size, size, size) raw intensities into an embedding: slow, once a patch.
+
+        An array, or what the network's own `scan` of the volume gives, where it has one.
+        """
 
     def predict(
         self, embedding: Any, points: ArrayLike, labels: ArrayLike, mask_logits: Logits | None
@@ -53,6 +61,18 @@ class Sight:
     volume_kji: NDArray[Any]
     grid: Grid
     _embeddings: OrderedDict[Patch, Any] = field(default_factory=OrderedDict, init=False)
+    _scan: tuple[Any, Scan] | None = field(default=None, init=False)
+
+    @property
+    def scan(self) -> Scan:
+        """Return the volume where the network is; what was seen where it was before is let go."""
+        device = getattr(self.model, "device", None)
+        if self._scan is None or self._scan[0] != device:
+            self._embeddings.clear()
+            host = ScanOnHost(self.volume_kji, self.grid.ijk_to_ras)
+            bring = getattr(self.model, "scan", None)
+            self._scan = device, host if bring is None else bring(host)
+        return self._scan[1]
 
     def look(self, patch: Patch, clicks: Sequence[Click], previous: Logits | None) -> View:
         """Decode, and change the patch until the object fits; with a mask it stays."""
@@ -107,9 +127,9 @@ class Sight:
         return next_patch(view.patch, view.logits, points, self.grid)
 
     def _embedding(self, patch: Patch) -> Any:
+        scan = self.scan
         if patch not in self._embeddings:
-            cube = patch.sample(self.volume_kji, self.grid.ijk_to_ras)
-            self._embeddings[patch] = self.model.embed_patch(cube)
+            self._embeddings[patch] = self.model.embed_patch(scan.sample(patch))
             if len(self._embeddings) > EMBEDDINGS:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(patch)

@@ -1,13 +1,13 @@
 """What a session knows beside its mask, small enough to be kept for every step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .geometry import Box, Patch
 from .history import Change, pack_logits, unpack_logits
-from .mosaic import Logits, View
+from .mosaic import View
 from .sight import EMBEDDINGS, Click
 
 MARGIN_VOXELS = 4
@@ -47,11 +47,6 @@ class State:
             for patch, packed in self.seen
         ]
 
-    def logits(self, patch: Patch, mask_size: int) -> Logits | None:
-        """Unpack what was seen in one patch, None if it was not seen."""
-        packed = dict(self.seen).get(patch)
-        return None if packed is None else unpack_logits(packed, mask_size)
-
     def after(self, clicks: tuple[Click, ...], views: Sequence[View]) -> "State":
         """Return what is known when views, the newest last, have taken the place of others."""
         newest, before = views[-1], dict(self.seen)
@@ -80,6 +75,43 @@ class Step:
     before: State
     after: State
     bounds: Box
+
+    def pack(self) -> None:
+        """Make this small."""
+        self.mask.pack()
+        self.by_hand.pack()
+
+
+@dataclass
+class Past:
+    """The steps that were done, and those of them that were taken back."""
+
+    _done: list[Step] = field(default_factory=list, init=False)
+    _undone: list[Step] = field(default_factory=list, init=False)
+
+    def add(self, step: Step) -> None:
+        """Note a new step; none can be done again after it."""
+        self.pack()
+        self._done.append(step)
+        self._undone.clear()
+
+    def back(self) -> Step | None:
+        """Return the step to take back, None if there is none."""
+        return self._moved(self._done, self._undone)
+
+    def forth(self) -> Step | None:
+        """Return the step to do again, None if there is none."""
+        return self._moved(self._undone, self._done)
+
+    def pack(self) -> None:
+        """Make the newest step small, the only one that may not be yet."""
+        for step in self._done[-1:]:
+            step.pack()
+
+    @staticmethod
+    def _moved(source: list[Step], target: list[Step]) -> Step | None:
+        target.extend(source[-1:])
+        return source.pop() if source else None
 
 
 def _apart(patch: Patch, other: Patch) -> float:

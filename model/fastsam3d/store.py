@@ -5,7 +5,6 @@ A file enters the folder whole and checked, or not at all. Its SHA256 is checked
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Literal
 
 from . import download, registry, trust
 from .errors import InputError
+from .folders import user_data
 from .registry import Entry
 
 Status = Literal["bundled", "installed", "not trusted", "incomplete", "missing"]
@@ -35,7 +35,7 @@ def folder() -> Path:
     """Return where weights are kept: `FASTSAM3D_WEIGHTS`, or a folder of the user's own."""
     if chosen := os.environ.get("FASTSAM3D_WEIGHTS"):
         return Path(chosen).expanduser()
-    return _user_data() / "fastsam3d" / "weights"
+    return user_data() / "weights"
 
 
 def rows() -> list[Row]:
@@ -212,12 +212,3 @@ def _told() -> Iterator[None]:
             f"The weights' folder {folder()} could not be used: {error}; make room in it, or set "
             "FASTSAM3D_WEIGHTS to another folder."
         ) from error
-
-
-def _user_data() -> Path:
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")

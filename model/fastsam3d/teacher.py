@@ -11,7 +11,8 @@ from .augmentation import Shown, Variety, normalised, published_zscore
 from .checkpoints import expected_shapes, read_state
 from .config import PRESETS, CompactConfig, ModelConfig
 from .errors import InputError
-from .model import CompactNetwork, FastSAM3D, load_model
+from .loading import load_model
+from .model import CompactNetwork, FastSAM3D
 from .taps import encoder_of, layer_outputs
 
 
@@ -97,7 +98,7 @@ def load_teacher(source: str) -> Teacher:
         InputError: the weights are missing or damaged, or fit no preset.
     """
     if source in PRESETS:
-        return Teacher(load_model(source, device="cpu"))
+        return Teacher(load_model(source, device="cpu", precision="float32"))
     path = Path(source)
     if not path.exists():
         raise InputError(
@@ -105,7 +106,8 @@ def load_teacher(source: str) -> Teacher:
             f"one of {', '.join(PRESETS)}."
         )
     state = read_state(path)
-    network = load_model(preset_of(state, path.name), checkpoint=path, device="cpu")
+    preset = preset_of(state, path.name)
+    network = load_model(preset, checkpoint=path, device="cpu", precision="float32")
     return Teacher(network)
 
 

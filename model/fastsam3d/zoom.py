@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Patch
 from .grid import Grid, triple
+from .history import bounds
+from .pieces import largest_piece, pieces_at
 
 FILL = 0.35
 """Of the cube's side, the part that an object should take."""
@@ -60,13 +61,15 @@ def next_patch(
         grid: the volume's grid.
     """
     cell = patch.size / logits.shape[0]
-    if not (logits > 0).any():
+    inside = logits > 0
+    if not inside.any():
         return _changed(patch, replace(patch, spacing_mm=patch.spacing_mm / 2), grid)
-    part = clicked_part(logits, (points + 0.5) / cell)
+    part = clicked_part(inside, (points + 0.5) / cell)
     if part is None:
-        part = _largest_part(logits)
-    cells = np.argwhere(part)
-    low, high = cells.min(0) * cell, (cells.max(0) + 1) * cell
+        part = largest_piece(inside)
+    held = bounds(part)
+    low = cell * np.array([axis.start for axis in held])
+    high = cell * np.array([axis.stop for axis in held])
     fill = float((high - low).max()) / patch.size
     cut = is_cut(patch, part, grid)
     if not cut and SMALL <= fill <= LARGE:
@@ -76,31 +79,19 @@ def next_patch(
     return _changed(patch, Patch(triple(centre), patch.spacing_mm * factor, patch.size), grid)
 
 
-def clicked_part(inside: NDArray[Any], places: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+def clicked_part(
+    inside: NDArray[np.bool_], places: NDArray[np.float64]
+) -> NDArray[np.bool_] | None:
     """Return the connected parts of a 3D mask that hold one of some places.
 
     Args:
-        inside: bool, or logits, of which those above 0 are inside.
+        inside: the mask.
         places: (N, 3), counted from the corner of the first cell.
 
     Returns:
         A mask of that shape; None if no part holds a place.
     """
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(inside > 0)
-    seeds = np.floor(places).astype(int)
-    seeds = seeds[((seeds >= 0) & (seeds < inside.shape)).all(1)]
-    kept = np.unique(parts[tuple(seeds.T)])
-    kept = kept[kept > 0]
-    return np.isin(parts, kept) if kept.size else None
-
-
-def _largest_part(logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(logits > 0)
-    return np.asarray(parts == np.bincount(parts[logits > 0]).argmax())
+    return pieces_at(inside, np.floor(places).astype(int))
 
 
 def is_cut(patch: Patch, inside: NDArray[np.bool_], grid: Grid) -> bool:
@@ -125,9 +116,12 @@ def beyond_faces(
     cell = patch.size / cells
     for axis in range(3):
         for face, beyond in ((0, -1), (cells - 1, cells)):
-            there = np.argwhere(inside.take(face, axis)).astype(float)
-            points = patch.to_ras((np.insert(there, axis, beyond, 1) + 0.5) * cell - 0.5)
-            held = points[grid.holds(points)]
+            held = np.empty((0, 3))
+            shown = inside.take(face, axis)
+            if np.count_nonzero(shown) >= CUT_CELLS:
+                there = np.argwhere(shown).astype(float)
+                points = patch.to_ras((np.insert(there, axis, beyond, 1) + 0.5) * cell - 0.5)
+                held = points[grid.holds(points)]
             yield held if len(held) >= CUT_CELLS else held[:0]
 
 

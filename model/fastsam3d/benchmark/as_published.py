@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..attention import relative_bias_plain
 from ..decoder import MaskDecoder
 from ..encoder import RelativeAttention
 
@@ -17,13 +18,16 @@ class _AllMasks(MaskDecoder):
 def work_as_published(network: nn.Module) -> None:
     """Make a network pad the windows of its attention, and compute all four masks.
 
-    Its embedding stays the same; the decoder answers with all masks.
+    Relative positions are gone through axis by axis. Its embedding stays the same; the decoder
+    answers with all masks.
     """
     for module in list(network.modules()):
         if isinstance(module, MaskDecoder):
             module.__class__ = _AllMasks
-        elif isinstance(module, RelativeAttention) and module.window != module.grid:
-            _pad(module)
+        elif isinstance(module, RelativeAttention):
+            module.forms = module.forms._replace(relative=relative_bias_plain)
+            if module.window != module.grid:
+                _pad(module)
 
 
 def _pad(attention: RelativeAttention) -> None:

@@ -124,7 +124,7 @@ def clamps_ct(entrant: Entrant) -> bool:
 
 def network_of(entrant: Entrant, device: str) -> Any:
     """Load a 3D network, as a session takes it."""
-    from ..model import build, load_model
+    from ..loading import build, load_model
 
     if entrant.weights is not None:
         return load_model(entrant.key, checkpoint=entrant.weights, device=device)

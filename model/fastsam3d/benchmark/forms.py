@@ -19,12 +19,12 @@ from ..attention import (
     FUSED,
     Forms,
     dense_attention_plain,
+    relative_bias,
     windowed_attention_plain,
 )
-from ..compact import TOKEN
-from ..config import PRESETS, AttentionKind, CompactConfig, ModelConfig
+from ..config import PRESETS, TOKEN, AttentionKind, CompactConfig, ModelConfig
 from ..encoder import Attention, use_forms
-from ..model import build
+from ..loading import build
 from .parts import LEFT_OUT, Part, part_of
 
 ENCODER = "fastsam3d.benchmark.forms:encoder"
@@ -58,7 +58,9 @@ def sparse_written_out(
     return out.movedim(3, 4).flatten(2, 4)
 
 
-WRITTEN_OUT = Forms(dense_attention_plain, sparse_written_out, windowed_attention_plain)
+WRITTEN_OUT = Forms(
+    dense_attention_plain, sparse_written_out, windowed_attention_plain, relative_bias
+)
 
 
 def sizes_of(tokens: int, segments: Iterable[int], dilations: Iterable[int]) -> Iterator[Sizes]:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ..attention import PLAIN
 from ..encoder import use_forms
-from ..model import FastSAM3D, outline
+from ..loading import outline
+from ..model import FastSAM3D
 from .as_published import work_as_published
 from .planar import PlanarNetwork
 from .systems import find, load

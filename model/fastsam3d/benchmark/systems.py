@@ -103,15 +103,17 @@ def load(system: System, path: Path | None = None, device: str = "cpu") -> "nn.M
 
 
 def _load_volumetric(system: System, path: Path | None, device: str) -> "nn.Module":
-    from ..model import load_model
+    from ..loading import load_model
 
     state = system.build().state_dict() if path is None else None
-    return load_model(system.key, checkpoint=path, state_dict=state, device=device)
+    return load_model(
+        system.key, checkpoint=path, state_dict=state, device=device, precision="float32"
+    )
 
 
 def _build_volumetric(preset: str) -> "nn.Module":
     from ..config import PRESETS
-    from ..model import build
+    from ..loading import build
 
     return build(PRESETS[preset])
 

@@ -1,0 +1,160 @@
+"""Which precision is the fastest here of those that are as good: measured once, then kept."""
+
+import copy
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import InputError
+from .folders import make_folder, user_data
+from .hardware import device_name
+from .inputs import has_fast_bfloat16
+from .precision import Precision, cast
+from .whole import write_text
+
+log = logging.getLogger(__name__)
+
+LARGEST_ERROR = 1e-2
+"""Of an embedding against float32's, relative, up to which a precision is as good."""
+RUNS = 3
+"""Of which the median counts, after one that does not."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How long one patch took to embed in a precision, and how far off the embedding was."""
+
+    precision: Precision
+    ms: float
+    error: float
+
+
+def fastest(network: nn.Module, name: str) -> Precision:
+    """Choose the precision for a float32 network on its device.
+
+    Args:
+        network: a `FastSAM3D`; it stays as it is.
+        name: of its preset; what is measured is kept for it, its weights, device and threads.
+    """
+    device = next(network.parameters()).device
+    others = candidates(device)
+    if not others:
+        return "float32"
+    key = _key(network, name, device)
+    trials = kept().get(key)
+    if trials is None:
+        trials = measure(network, others)
+        _keep(key, trials)
+    return best(trials)
+
+
+def candidates(device: torch.device) -> tuple[Precision, ...]:
+    """Return the precisions beside float32 that a device multiplies in hardware."""
+    if device.type == "cpu":
+        return ("bfloat16",) if has_fast_bfloat16(device) else ()
+    if device.type == "cuda":
+        return ("float16", "bfloat16") if has_fast_bfloat16(device) else ("float16",)
+    return ()
+
+
+def best(trials: Iterable[Trial]) -> Precision:
+    """Return the fastest precision that is as good as float32."""
+    good = [trial for trial in trials if trial.error <= LARGEST_ERROR]
+    return min(good, key=lambda trial: trial.ms).precision
+
+
+def measure(network: Any, others: Iterable[Precision]) -> list[Trial]:
+    """Embed a patch with a `FastSAM3D` in float32, and with copies of it in other precisions."""
+    device = next(network.parameters()).device
+    patch = _patch(network.patch_size).to(device)
+    reference, ms = _timed(network, patch)
+    trials = [Trial("float32", ms, 0.0)]
+    for precision in others:
+        other = copy.deepcopy(network)
+        cast(other, precision)
+        embedding, ms = _timed(other, patch)
+        trials.append(Trial(precision, ms, _error(embedding, reference)))
+    return trials
+
+
+def kept() -> dict[str, list[Trial]]:
+    """Return what was measured on this computer, by network, device, threads and torch."""
+    try:
+        read: Any = json.loads(_file().read_text(encoding="utf-8"))
+        return {key: [Trial(**trial) for trial in trials] for key, trials in read.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def of_device(name: str, device: torch.device) -> str:
+    """Return what the keys of a preset on a device begin and end with, the weights between."""
+    threads = f", threads: {torch.get_num_threads()}" if device.type == "cpu" else ""
+    return f"{name} on {device_name(device)}{threads}, torch {torch.__version__}"
+
+
+def _key(network: nn.Module, name: str, device: torch.device) -> str:
+    weights = hashlib.sha256()
+    for value in network.parameters():
+        weights.update(value.flatten()[:16].cpu().numpy().tobytes())
+    return f"{of_device(name, device)}, weights {weights.hexdigest()[:12]}"
+
+
+def _keep(key: str, trials: Iterable[Trial]) -> None:
+    """Keep what was measured; where no file can be written, it is measured again next time."""
+    every = {**kept(), key: list(trials)}
+    rows = {key: [asdict(trial) for trial in trials] for key, trials in every.items()}
+    try:
+        make_folder(_file().parent)
+        write_text(_file(), json.dumps(rows, indent=1) + "\n")
+    except InputError as error:
+        log.info("%s", error)
+
+
+def _file() -> Path:
+    return user_data() / "precision.json"
+
+
+def _timed(network: Any, patch: Tensor) -> tuple[list[Tensor], float]:
+    """Embed a patch some times; return the embedding's parts as float32, and the median ms."""
+    with torch.inference_mode():
+        embedding = network.embed(patch)
+        times = [_ms(lambda: network.embed(patch), patch.device) for _ in range(RUNS)]
+    parts = [embedding] if isinstance(embedding, Tensor) else list(embedding)
+    return [part.float() for part in parts], median(times)
+
+
+def _ms(action: Callable[[], Any], device: torch.device) -> float:
+    start = perf_counter()
+    action()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return 1000 * (perf_counter() - start)
+
+
+def _error(parts: Iterable[Tensor], references: Iterable[Tensor]) -> float:
+    """Return the largest relative error of an embedding's parts; infinite where one overflowed."""
+    errors = [
+        float((part - own).norm() / own.norm().clamp(min=1e-12))
+        for part, own in zip(parts, references, strict=True)
+    ]
+    return max(error if math.isfinite(error) else math.inf for error in errors)
+
+
+def _patch(size: int) -> Tensor:
+    """Draw a normalised patch of soft shapes and noise, always the same."""
+    random = torch.Generator().manual_seed(0)
+    coarse = torch.randn(1, 1, 8, 8, 8, generator=random)
+    shapes = F.interpolate(coarse, size=(size,) * 3, mode="trilinear")
+    patch = 2 * shapes + 0.3 * torch.randn(shapes.shape, generator=random)
+    return (patch - patch.mean()) / patch.std()

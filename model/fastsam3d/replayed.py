@@ -1,0 +1,71 @@
+"""A network on a CUDA GPU: a patch is normalised and embedded in one launch, clicks in another."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from .ondevice_intensity import normalise_on
+from .recorded import Record, Recorded, Tensors
+
+if TYPE_CHECKING:
+    from .model import FastSAM3D
+
+PADDING = -1
+"""Label of a click that is none."""
+
+
+class Replayed:
+    """What `FastSAM3D.embed_patch` and `predict` do, replayed from CUDA graphs."""
+
+    def __init__(self, network: "FastSAM3D", record: Record | None = None) -> None:
+        """Take a network on its device; `record` as of `Recorded`."""
+        self._network = network
+        self._embed = Recorded(self._embedded, network.device, record)
+        self._answer = Recorded(self._answered, network.device, record)
+
+    def embed(self, patch: Tensor) -> Any:
+        """Normalise and embed one (s, s, s) patch of raw intensities, from any device."""
+        return self._network.embedding_of(self._embed(patch))
+
+    def predict(
+        self, embedding: Any, points: ArrayLike, labels: ArrayLike, mask_logits: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], float]:
+        """Decode clicks with arrays, as `FastSAM3D.predict` does."""
+        clicks = padded(np.asarray(points, np.float32), np.asarray(labels, np.int64))
+        previous = torch.from_numpy(np.ascontiguousarray(mask_logits, np.float32))[None, None]
+        parts = self._network.parts_of(embedding)
+        logits, iou = self._answer(*clicks, previous, *parts)
+        return logits.cpu().float().numpy(), float(iou)
+
+    def _embedded(self, patch: Tensor) -> Tensors:
+        network = self._network
+        image = normalise_on(patch, network.normalisation, ct_clamp=network.ct_clamp)
+        return network.parts_of(network.embed(image[None, None]))
+
+    def _answered(
+        self, points: Tensor, labels: Tensor, mask_logits: Tensor, *parts: Tensor
+    ) -> Tensors:
+        embedding = self._network.embedding_of(parts)
+        logits, iou = self._network.answer(
+            embedding, points, labels, mask_logits, multimask=False, padded=True
+        )
+        return logits[0, 0], iou[0, 0]
+
+
+def padded(points: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Fill clicks up to a power of two, so that few numbers of them are recorded.
+
+    Args:
+        points: (N, 3).
+        labels: (N,), 1 or 0.
+
+    Returns:
+        (1, P, 3) and (1, P), the clicks that are none with the label -1.
+    """
+    missing = max(2, 1 << (len(points) - 1).bit_length()) - len(points)
+    points = np.pad(points, ((0, missing), (0, 0)))
+    labels = np.pad(labels, (0, missing), constant_values=PADDING)
+    return torch.from_numpy(points)[None], torch.from_numpy(labels)[None]
