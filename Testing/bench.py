@@ -21,7 +21,7 @@ import bench_session
 from bench_growth import Panel
 from bench_growth_picture import draw
 from bench_networks import DEFAULT, STUDENT, TEACHER
-from bench_timing import Row
+from bench_timing import Row, apart
 from fastsam3d.benchmark.speed import Pace
 from fastsam3d.hardware import processor
 from harness import packages
@@ -32,10 +32,10 @@ MEMORY_LIMIT_MB = 1500
 class Part(StrEnum):
     """A part of the benchmark."""
 
+    SLICER = "slicer"  # before the main thread has used torch, which in Slicer it does not
     NETWORKS = "networks"
     SESSION = "session"
     MEMORY = "memory"
-    SLICER = "slicer"
     GROWTH = "growth"
 
 
@@ -76,7 +76,7 @@ def networks(repeats: int, *, padded: bool) -> Iterator[Row]:
 
 def describe(threads: int) -> dict[str, str]:
     """Say what was measured on, and with which weights."""
-    _, trained = bench_networks.default_network()
+    _, trained = apart(bench_networks.default_network)
     return {
         "machine": f"{platform.platform(terse=True)}, {processor()}, {os.cpu_count()} CPUs",
         "torch": f"{torch.__version__}, {threads} threads",

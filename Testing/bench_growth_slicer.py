@@ -11,6 +11,7 @@ from bench_growth import Curve, Fresh, Panel, freshly
 from bench_networks import default_network
 from bench_session import IJK_TO_RAS, SHAPE_KJI, Counted
 from bench_slicer import VIEW_PIXELS, Player
+from bench_timing import apart
 from desk import Desk, Place
 from FastSAM3DSlicerLib import scene
 from FastSAM3DSlicerLib.logic import FastSAM3DSlicerLogic
@@ -67,7 +68,7 @@ class Crowd(Player):
 
 def clicked_beside(numbers: Sequence[int]) -> list[tuple[float, float, float]]:
     """Return what `Crowd.fill` yields."""
-    network = Counted(*default_network())
+    network = Counted(*apart(default_network))
     with surfaced():
         desk = Desk(balls(SHAPE_KJI, CENTRES_IJK, RADIUS_MM), IJK_TO_RAS, network, VIEW_PIXELS)
         found = list(Crowd(desk, network).fill(numbers))
@@ -80,7 +81,7 @@ def megabytes_beside(numbers: Sequence[int]) -> list[float]:
     headless.start()
     scan = balls(SHAPE_KJI, CENTRES_IJK, RADIUS_MM)
     volume = slicer.util.addVolumeFromArray(scan, ijkToRAS=IJK_TO_RAS, name="scan")
-    network = Counted(*default_network())
+    network = Counted(*apart(default_network))
     logic = FastSAM3DSlicerLogic(lambda preset, device: network)
     logic.setVolume(volume)
     found = []

@@ -16,7 +16,7 @@ import slicer
 
 from bench_networks import default_network
 from bench_session import CENTRES_IJK, IJK_TO_RAS, Centre, Counted, beside, volume
-from bench_timing import Row
+from bench_timing import Row, apart
 from desk import Desk, Place
 from fastsam3d.geometry import Patch
 from fastsam3d.sight import Sight
@@ -89,7 +89,7 @@ class Player:
 
 def rows() -> Iterator[Row]:
     """Time clicks with the embedding kept and encoded anew, without masking and with it."""
-    network = Counted(*default_network())
+    network = Counted(*apart(default_network))
     with surfaced():
         desk = Desk(volume(), IJK_TO_RAS, network, VIEW_PIXELS)
         yield from rows_of(Player(desk, network))

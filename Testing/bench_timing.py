@@ -1,10 +1,13 @@
 """What a row of the benchmark is, and how it is timed."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,16 @@ class Row:
         if self.least_gain is not None and self.gain is not None:
             return self.gain >= self.least_gain
         return None
+
+
+def apart(action: Callable[[], T]) -> T:
+    """Call a function in a thread that ends.
+
+    Where two threads have used torch, its helpers of both are more than there are cores, and wait
+    asleep: each click takes 10 to 20 ms more. In Slicer only the module's worker uses it.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(action).result()
 
 
 def milliseconds(action: Callable[[], Any], repeats: int = 5) -> float:

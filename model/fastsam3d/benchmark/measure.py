@@ -53,7 +53,7 @@ def count(part: Part) -> Counted:
         part: on the meta device; from here on it works as the published code does.
     """
     work_as_published(part.network)
-    inputs, named = _call_of(part)
+    inputs, named = call_of(part)
     return Counted(
         part.parameters,
         count_published(part.module, *inputs, leave_out=part.leave_out, **named),
@@ -61,7 +61,7 @@ def count(part: Part) -> Counted:
     )
 
 
-def _call_of(part: Part) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def call_of(part: Part) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return what a pass calls the counted module with."""
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 

@@ -25,12 +25,15 @@ from ..precision import DTYPES
 from ..recorded import Function, Recorded, Tensors
 from .ceilings import Ceilings, least_ms, measured
 from .clock import times
-from .measure import count
+from .flops import count_exact
+from .measure import call_of
 from .parts import PartName, part_of, system_part
 
 NETWORKS = ("fastsam3d", "sam-med3d", "fastsam3d-default")
 ENCODE, DECODE, MASK = "encode", "decode", "decode, 128³ mask"
 PARTS = (ENCODE, DECODE, MASK)
+
+OWN = "its own"
 
 Clicks = tuple[Sequence[tuple[float, ...]], Sequence[int]]
 CLICKS: Clicks = ((64.0, 60.0, 70.0), (30.0, 90.0, 50.0), (80.0, 80.0, 20.0)), (1, 0, 1)
@@ -49,7 +52,8 @@ class Speed:
         precision: that it computed in.
         ms: the median.
         plain_ms: of the plain form; None if that was not asked for.
-        error: of the output against the plain form's, relative; None likewise.
+        error: of the output against the plain form's, relative; None likewise, and of masks that
+            random weights draw.
         limit_ms: what arithmetic or memory, the longer, would take at this device's measured best.
     """
 
@@ -115,6 +119,7 @@ def _of_network(
             part: (pace.ms(act, device), act())
             for part, act in actions(other, replayed=False).items()
         }
+    told = (ENCODE, DECODE) if weights == OWN else (ENCODE,)  # random masks are noise
     for part, (ms, outputs) in found.items():
         plain_ms, wanted = expected.get(part, (None, None))
         yield Speed(
@@ -125,7 +130,7 @@ def _of_network(
             ours.precision,
             ms,
             plain_ms,
-            None if wanted is None or part == MASK else _error(outputs, wanted),
+            _error(outputs, wanted) if wanted and part in told else None,
             limit_ms(ours, name, part, ceilings),
         )
 
@@ -185,7 +190,9 @@ def _action(function: Function, inputs: Tensors, *, replayed: bool) -> Callable[
 def limit_ms(network: FastSAM3D, name: str, part: str, ceilings: Ceilings) -> float:
     """Return the least that a part can take: its arithmetic, or its weights read once."""
     which: PartName = "encoder" if part == ENCODE else "decoder"
-    operations = count(system_part("meta", system=name, part=which)).exact
+    abstract = system_part("meta", system=name, part=which)
+    inputs, named = call_of(abstract)
+    operations = count_exact(abstract.module, *inputs, **named)
     module = part_of(network, which).module
     held = sum(value.numel() * value.element_size() for value in module.parameters())
     return least_ms(operations, held, DTYPES[network.precision], ceilings)
@@ -193,7 +200,7 @@ def limit_ms(network: FastSAM3D, name: str, part: str, ceilings: Ceilings) -> fl
 
 def _weights(name: str) -> tuple[dict[str, Tensor], str]:
     try:
-        return load_state(name, None), "its own"
+        return load_state(name, None), OWN
     except InputError:
         torch.manual_seed(0)
         return build(PRESETS[name]).state_dict(), "random"
