@@ -170,14 +170,14 @@ def grown(console: Console, picture: Path | None, machine: dict[str, str]) -> li
 
 def growing(console: Console) -> Iterator[Panel]:
     """Measure growth; with the segments only where views can be drawn."""
-    yield bench_growth_session.volumes()
-    yield bench_growth_session.clicks()
     if packages.needed():
         console.print(f"segments: NOT RUN, needs: {packages.apt_line()}", soft_wrap=True)
     else:
         import bench_growth_slicer
 
-        yield bench_growth_slicer.segments()
+        yield bench_growth_slicer.segments()  # first, as all of Slicer: see `Part`
+    yield bench_growth_session.volumes()
+    yield bench_growth_session.clicks()
     yield bench_growth_patch.patches()
 
 

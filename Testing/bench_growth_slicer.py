@@ -89,7 +89,7 @@ def megabytes_beside(numbers: Sequence[int]) -> list[float]:
         logic.addClick(place_of(volume, centre))
         found.append(memory_mb())
         logic.nextSegment()
-    return [found[number] - found[0] for number in numbers]
+    return [max(0.0, found[number] - found[0]) for number in numbers]
 
 
 def place_of(volume: slicer.vtkMRMLScalarVolumeNode, centre: Centre) -> Place:
