@@ -170,15 +170,20 @@ def grown(console: Console, picture: Path | None, machine: dict[str, str]) -> li
 
 def growing(console: Console) -> Iterator[Panel]:
     """Measure growth; with the segments only where views can be drawn."""
-    if packages.needed():
-        console.print(f"segments: NOT RUN, needs: {packages.apt_line()}", soft_wrap=True)
-    else:
-        import bench_growth_slicer
-
-        yield bench_growth_slicer.segments()  # first, as all of Slicer: see `Part`
+    segments = _beside_segments(console)  # first, as all of Slicer: see `Part`
     yield bench_growth_session.volumes()
     yield bench_growth_session.clicks()
+    yield from segments
     yield bench_growth_patch.patches()
+
+
+def _beside_segments(console: Console) -> list[Panel]:
+    if packages.needed():
+        console.print(f"segments: NOT RUN, needs: {packages.apt_line()}", soft_wrap=True)
+        return []
+    import bench_growth_slicer
+
+    return [bench_growth_slicer.segments()]
 
 
 if __name__ == "__main__":

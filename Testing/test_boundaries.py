@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "kernels": set(),
     "remembered": set(),
     "fast": set(),
-    "layers": {"fast"},
+    "layers": {"fast", "remembered"},
     "encoder": {"config", "attention", "layers"},
     "prompts": {"layers", "remembered"},
     "decoder": {"attention", "layers"},

@@ -140,3 +140,34 @@ def test_segments_of_sparse_attention_fit_a_patch_of_any_size(patch_size, segmen
 def test_a_patch_that_no_segments_fit_is_refused():
     with pytest.raises(InputError, match="27 tokens, which sparse attention cannot cut"):
         CompactNetwork(replace(TINY, patch_size=48))
+
+
+def test_maps_of_several_clicks_are_the_greatest_of_each_click_s_own():
+    random = torch.Generator().manual_seed(0)
+    points = 128 * torch.rand(1, 5, 3, generator=random)
+    labels = torch.tensor([[1, 0, 1, 1, 0]])
+    fine = torch.zeros(1, 8, 32, 32, 32)
+    embedding = embedding_of(fine, torch.randn(1, 1, 32, 32, 32, generator=random))
+    encoder = ClickEncoder(TINY)
+    _, maps = encoder(points, labels, embedding)
+    for first, label in ((0, 1), (6, 0)):
+        own = [n for n in range(5) if labels[0, n] == label]
+        each = [encoder(points[:, n : n + 1], labels[:, n : n + 1], embedding)[1] for n in own]
+        greatest = torch.cat(each).amax(0)
+        for place in (0, 1, 3, 4, 5):
+            assert_close(maps[0, first + place], greatest[first + place])
+
+
+def test_maps_of_one_click_are_gaussians_of_its_distance_and_of_the_contrast_to_it():
+    brightness = torch.randn(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
+    embedding = embedding_of(torch.zeros(1, 8, 32, 32, 32), brightness)
+    click = torch.tensor([[[40.0, 61.0, 90.0]]])
+    _, maps = ClickEncoder(TINY)(click, torch.ones(1, 1).long(), embedding)
+    axis = 4 * torch.arange(32) + 1.5
+    away = torch.cartesian_prod(axis, axis, axis).sub(click[0]).square().sum(1).view(32, 32, 32)
+    contrast = (brightness[0, 0] - brightness[0, 0, 10, 15, 22]) ** 2
+    near = [torch.exp(-away / (2 * width**2)) for width in (4, 14, 28)]
+    alike = [torch.exp(-contrast / (2 * width**2)) for width in (0.1, 0.4)]
+    for place, expected in ((0, near[0]), (1, near[1]), (3, alike[0]), (4, alike[1])):
+        assert_close(maps[0, place], expected, rtol=1e-4, atol=1e-5)
+    assert_close(maps[0, 5], alike[1] * near[2], rtol=1e-4, atol=1e-5)
