@@ -46,7 +46,7 @@ LEARNING = {
 TORCH = (NETWORK - {"config"}) | LEARNING | {
     "model", "inputs", "checkpoints", "packing", "precision", "fastest", "plain", "hardware",
     "loading", "undrawn", "recorded", "replayed", "ondevice", "ondevice_intensity",
-    "ondevice_mask", "ondevice_resample", "ondevice_trilinear",
+    "ondevice_mask", "ondevice_resample", "ondevice_trilinear", "bits",
 }  # fmt: skip
 
 ARRAYS_ALONE = {

@@ -16,6 +16,9 @@ SMALL = {
     "fastsam3d": ModelConfig(
         attention=("none", "relative"), heads=2, shortcut=False, width=32, embedding=48
     ),
+    "sam-med3d": ModelConfig(
+        attention=("padded", "relative"), heads=2, shortcut=True, width=32, embedding=48
+    ),
     "fastsam3d-default": CompactConfig(width=32, depth=3, heads=2, embedding=32, middle=8, fine=8),
 }
 
@@ -59,9 +62,13 @@ def test_rehearsal_measures_the_parts_and_sweeps(script, tmp_path, capsys):
     assert "MISSED: 0.4 ms" in capsys.readouterr().out
 
 
-def test_our_own_network_is_swept_over_sizes_of_patches(script):
-    rows = list(script.swept(("fastsam3d-default",), "cpu", script.Pace(1, 0), (), (128, 256)))
-    assert {row.patch_size for row in rows} == {128, 256}
+def test_each_network_is_swept_over_the_sizes_of_patches_that_it_takes(script):
+    rows = list(script.swept(script.NETWORKS, "cpu", script.Pace(1, 0), (), script.SIZES))
+    sizes = {(row.network, row.patch_size) for row in rows}
+    assert sizes == {
+        *((name, size) for name in ("fastsam3d", "fastsam3d-default") for size in (128, 256)),
+        ("sam-med3d", 128),
+    }
 
 
 def test_what_is_asked_is_told_to_be_met_or_missed(script):

@@ -49,6 +49,22 @@ def test_the_fastest_of_those_that_are_as_good_is_chosen():
     assert best([slow, Trial("bfloat16", 4.0, 0.011), Trial("float16", 1.0, math.inf)]) == "float32"
 
 
+def test_of_equally_fast_precisions_the_most_exact_is_chosen():
+    close = [Trial("bfloat16", 1.0, 0.006), Trial("float16", 1.05, 0.001)]
+    assert best([Trial("float32", 3.0, 0.0), *close]) == "float16"
+    assert best([Trial("float32", 1.08, 0.0), *close]) == "float32"
+
+
+def test_a_precision_that_the_device_cannot_do_is_left_out(network, monkeypatch):
+    def fail(network, precision):
+        raise RuntimeError("no kernel for Half")
+
+    monkeypatch.setattr(fastest, "cast", fail)
+    trials = measure(network, ("float16",))
+    assert trials[1] == Trial("float16", math.inf, math.inf)
+    assert best(trials) == "float32"
+
+
 def test_a_precision_in_which_the_embedding_overflows_is_refused(network):
     network.image_encoder.pos_embed.fill_(1e6)
     trials = {trial.precision: trial for trial in measure(network, ("float16",))}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fastsam3d import fast
 from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
 from fastsam3d.fastest import LARGEST_ERROR, _error, _patch
 from fastsam3d.geometry import Patch
@@ -82,3 +83,14 @@ def test_masks_in_real_scans_are_those_of_float32(data_folder, precision, scans,
         ]
         assert masks[0].sum() > 100
         assert dice(*masks) > least
+
+
+def test_network_that_was_used_before_it_was_cast_computes_in_the_new_precision(monkeypatch):
+    monkeypatch.setattr(fast, "has_packing", lambda dtype=None: False)  # as on a GPU
+    network = build(SMALL).eval().requires_grad_(requires_grad=False)
+    patch, click = _patch(SMALL.patch_size), (torch.full((1, 1, 3), 9.0), torch.ones(1, 1).long())
+    expected = network.answer(network.embed(patch), *click, None, multimask=False)[0]
+    cast(network, "bfloat16")
+    found = network.answer(network.embed(patch), *click, None, multimask=False)[0]
+    assert found.dtype == torch.bfloat16
+    assert _error([found.float()], [expected]) < 0.2

@@ -145,3 +145,28 @@ def test_uncertainty_is_between_nought_and_one_and_lies_round_the_object(predict
     assert values.shape == SHAPE
     assert 0 <= values.min() <= values.max() <= 1
     assert 0 <= number <= 1
+
+
+class BringingNetwork(BallNetwork):
+    """Says where it is, and counts the volumes that it brings there."""
+
+    def __init__(self):
+        super().__init__()
+        self.device, self.brought = "a GPU", []
+
+    def scan(self, host):
+        self.brought.append(host.volume_kji.shape)
+        return host
+
+
+def test_a_network_on_a_gpu_brings_the_volume_there_once_and_again_where_it_moves():
+    network = BringingNetwork()
+    moving = Prediction(network, np.zeros(SHAPE, np.int16), np.eye(4))
+    moving.goto((A,), Options())
+    np.testing.assert_array_equal(moving.mask, alone(A))
+    moving.goto((A, B), Options())
+    assert network.brought == [SHAPE]
+    network.device = "another"
+    moving.goto((A,), Options())
+    moving.goto((A, C), Options())
+    assert network.brought == [SHAPE] * 2

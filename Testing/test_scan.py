@@ -84,6 +84,7 @@ def test_a_network_on_a_cpu_leaves_the_volume_where_it_is(host):
 
 def test_a_network_on_a_cuda_gpu_brings_the_volume_there(host, monkeypatch):
     monkeypatch.setattr(FastSAM3D, "device", torch.device("cuda"))
+    monkeypatch.setattr(ondevice, "room_on", lambda device: 1 << 20)
     assert isinstance(CompactNetwork(TINY).scan(host), ScanOnDevice)
 
 

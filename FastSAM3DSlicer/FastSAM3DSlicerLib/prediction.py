@@ -67,7 +67,17 @@ class Meter:
         self.times = Times()
         self.check: Check = lambda: None
 
-    def embed_patch(self, patch: NDArray[np.float32]) -> Any:
+    @property
+    def device(self) -> Any:
+        """Return where the network is; None if it does not say."""
+        return getattr(self.network, "device", None)
+
+    def scan(self, host: Any) -> Any:
+        """Bring a volume to where the network is, if it does that."""
+        bring = getattr(self.network, "scan", None)
+        return host if bring is None else bring(host)
+
+    def embed_patch(self, patch: Any) -> Any:
         """Embed a patch."""
         self.check()
         began = perf_counter()

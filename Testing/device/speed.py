@@ -68,10 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
         said.print(verdict(speed), soft_wrap=True)
     rows = []
     for row in swept(options.network, options.device, pace, options.counts, options.sizes):
-        rows.append(row)
+        rows.append(asdict(row))
         said.print(line_of(row), soft_wrap=True)
-    written = {"machine": machine(), "rows": [asdict(row) for row in rows]}
-    write_text(folder / "sweep.json", json.dumps(written, indent=1) + "\n")
+        written = {"machine": machine(), "rows": rows}
+        write_text(folder / "sweep.json", json.dumps(written, indent=1) + "\n")
     return 0
 
 
@@ -91,11 +91,14 @@ def verdict(speed: Speed) -> str:
 def swept(
     networks: Sequence[str], device: str, pace: Pace, counts: Sequence[int], sizes: Sequence[int]
 ) -> Iterator[Swept]:
-    """Measure each way to compute; numbers of clicks at the usual patch alone."""
+    """Measure each way to compute; numbers of clicks at the usual patch alone.
+
+    The teacher's windows are larger than the grid of no patch but the usual one.
+    """
     where = pick_device(device)
     precisions: tuple[Precision, ...] = ("float32", *candidates(where))
     for name in networks:
-        for size in sizes:
+        for size in sizes if name != "sam-med3d" else (128,):
             for precision in precisions:
                 yield from _ways(name, size, precision, where, pace, counts if size == 128 else ())
 
@@ -115,6 +118,7 @@ def _ways(
     else:
         config = replace(config, patch_size=size)
     network = build(config).to(device).eval().requires_grad_(requires_grad=False)
+    network.to(memory_format=torch.channels_last_3d)
     cast(network, precision)
     for replayed in (True, False) if device.type == "cuda" else (False,):
         alone = actions(network, replayed=replayed)

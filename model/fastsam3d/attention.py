@@ -7,7 +7,7 @@ through the fused kernels of `kernels`.
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -224,7 +224,7 @@ def _by_offset(table: Tensor) -> Tensor:
     return table[side[:, None] - side + len(side) - 1]
 
 
-@lru_cache(maxsize=8)
+@cache
 def _places(grid: int, side: int, device: torch.device) -> Tensor:
     """Return where in the tables one after the other the three terms are, (g, g, S, 3 S)."""
     entries = 2 * side - 1

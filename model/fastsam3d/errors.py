@@ -8,5 +8,7 @@ class InputError(ValueError):
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that a device's or the computer's memory is full."""
     said = str(error).lower()
-    signs = ("out of memory", "can't allocate memory", "cannot allocate memory")
+    signs = (
+        "out of memory", "can't allocate memory", "cannot allocate memory", "status_alloc_failed",
+    )  # fmt: skip
     return isinstance(error, MemoryError) or any(sign in said for sign in signs)

@@ -64,9 +64,10 @@ class Fast(nn.Module):
 
 def cast_to(x: Tensor, weight: Tensor) -> Tensor:
     """Bring a layer's input to its weight's precision, unless autocast sees to that."""
-    if x.dtype == weight.dtype or torch.is_autocast_enabled(x.device.type):
+    if x.dtype == weight.dtype:
         return x
-    return x.to(weight.dtype)
+    automatic = not x.is_meta and torch.is_autocast_enabled(x.device.type)
+    return x if automatic else x.to(weight.dtype)
 
 
 def multiply(x: Tensor, packed: Tensor, bias: Tensor | None, activation: str = "none") -> Tensor:

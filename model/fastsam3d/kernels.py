@@ -37,7 +37,7 @@ def suits_flash_attn(q: Tensor) -> bool:
     """Tell whether the package flash_attn takes queries."""
     halved = q.dtype in (torch.float16, torch.bfloat16)
     whole = q.shape[-1] % 8 == 0 and q.shape[-1] <= FLASH_CHANNELS
-    return q.is_cuda and halved and whole
+    return q.is_cuda and halved and whole and torch.cuda.get_device_capability(q.device) >= (8, 0)
 
 
 @cache

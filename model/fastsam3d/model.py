@@ -98,7 +98,9 @@ class FastSAM3D(nn.Module):
     def embed_patch(self, patch: NDArray[np.float32] | Tensor) -> Any:
         """Normalise and embed one (128, 128, 128) patch of raw intensities."""
         if self.device.type == "cuda":
-            return self._on_gpu().embed(torch.as_tensor(patch))
+            values = torch.as_tensor(patch).float()
+            check_cubes(values[None, None], self.patch_size, "patch")
+            return self._on_gpu().embed(values)
         patch = np.asarray(patch)
         image = torch.from_numpy(normalise(patch, self.normalisation, ct_clamp=self.ct_clamp))
         return self.encode(image[None, None].to(self.device))
@@ -127,6 +129,7 @@ class FastSAM3D(nn.Module):
             mask_logits = np.zeros((self.mask_size,) * 3, np.float32)
         given = _tensor(points)[None], _tensor(labels)[None], _tensor(mask_logits)[None, None]
         check_clicks(*given[:2])
+        check_cubes(given[2], self.mask_size, "mask_logits")
         if self.device.type == "cuda":
             return self._on_gpu().predict(embedding, points, labels, mask_logits)
         logits, iou = self.decode(embedding, *(each.to(self.device) for each in given))
@@ -141,8 +144,7 @@ class FastSAM3D(nn.Module):
         return ScanOnDevice(host, self.device)
 
     def _on_gpu(self) -> Replayed:
-        if self._replayed is None:
-            self._replayed = Replayed(self)
+        self._replayed = self._replayed or Replayed(self)
         return self._replayed
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "FastSAM3D":

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from .errors import out_of_memory
 from .geometry import Box, Patch
 from .history import Mask
 from .mosaic import View
@@ -35,13 +36,15 @@ class ScanOnDevice:
     def __init__(self, host: ScanOnHost, device: torch.device) -> None:
         """Take a volume that a device may be given."""
         self._host, self._device = host, device
-        self._volume = VolumeOnDevice(host.volume_kji, host.ijk_to_ras, device)
+        self._volume = VolumeOnDevice(host.volume_kji, host.ijk_to_ras, device, room_on(device))
 
     def sample(self, patch: Patch) -> Tensor:
         """Return a patch's raw intensities."""
         try:
             return self._volume.sample(patch)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             log.info("A patch is cut by the CPU: %s", error)
             return torch.from_numpy(self._host.sample(patch))
 
@@ -50,9 +53,18 @@ class ScanOnDevice:
         try:
             grid = self._host.volume_kji.shape, self._host.ijk_to_ras
             return mask_on(views, *grid, within, self._device)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
             log.info("A mask is brought to the volume by the CPU: %s", error)
             return self._host.signs(views, within)
+
+
+def room_on(device: torch.device) -> int:
+    """Return the bytes that a volume may take there for long: a quarter of what is free."""
+    if device.type != "cuda":
+        return MAX_BYTES
+    return min(MAX_BYTES, torch.cuda.mem_get_info(device)[0] // 4)
 
 
 class VolumeOnDevice:

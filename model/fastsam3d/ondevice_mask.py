@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .bits import packed
 from .geometry import Box, Matrix, box_shape, meet
 from .history import Mask
 from .mosaic import View, window_of
@@ -88,9 +89,6 @@ def _signs(logits: Tensor) -> tuple[Mask, Mask]:
     bits[:, count:].fill_(value=False)
     for line, least in zip(bits, (0.0, -math.inf), strict=True):
         torch.gt(logits, least, out=line[:count].view(shape))
-    octets = bits.view(torch.uint8).view(2, -1, 8)
-    for half in (4, 2, 1):  # of eight voxels, the first becomes the highest bit
-        octets = octets[..., half:].add(octets[..., :half], alpha=1 << half)
-    packed = octets[..., 0].cpu().numpy()
-    values, known = np.unpackbits(packed, axis=1, count=count).view(bool).reshape(2, *shape)
+    unpacked = np.unpackbits(packed(bits).cpu().numpy(), axis=1, count=count)
+    values, known = unpacked.view(bool).reshape(2, *shape)
     return values, known

@@ -31,3 +31,4 @@ def cast(network: nn.Module, precision: Precision) -> None:
     for name, module in network.named_modules():
         if isinstance(module, Fast | ChannelNorm) or (precision == "float16" and name in HALVED):
             module.to(dtype)
+    network.to(next(network.parameters()).device)  # lets go of what was recorded of it

@@ -5,11 +5,14 @@ A small network's time on a GPU is the time to launch its hundreds of kernels; a
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from .errors import out_of_memory
 
 Tensors = tuple[Tensor, ...]
 Function = Callable[..., Tensors]
@@ -18,6 +21,9 @@ Record = Callable[[Function, Tensors], tuple[Tensors, Replay]]
 
 WARM_UP = 3
 """Runs before the recording, in which libraries choose their kernels and take their memory."""
+
+_RECORDING = Lock()
+"""Only one recording may be under way in a process."""
 
 log = logging.getLogger(__name__)
 
@@ -71,37 +77,52 @@ class Recorded:
         key = tuple((each.shape, each.dtype) for each in inputs)
         if key in self._takes:
             return self._takes[key]
-        own = tuple(each.to(self._device, copy=True).contiguous() for each in inputs)
+        own = tuple(each.to(self._device, copy=True) for each in inputs)
         take: Take | None = None
         try:
             take = Take(own, *self._record(self._function, own))
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            full = out_of_memory(error)
+            if not full:
+                log.warning("This is run without a CUDA graph, and so more slowly: %s", error)
+        else:
+            full = False
+        if full:
             # What is recorded so far may be all that is in the way; next time it may fit.
             self._takes.clear()
             torch.cuda.empty_cache()
-            return None
-        except RuntimeError as error:
-            log.warning("This is run without a CUDA graph, and so more slowly: %s", error)
-        self._takes[key] = take
+        else:
+            self._takes[key] = take
         return take
 
 
 def record_cuda(function: Function, inputs: Tensors) -> tuple[Tensors, Replay]:
     """Record a function as a CUDA graph that reads these inputs, which stay where they are.
 
+    Weights that the function reads must stay in their place, too, and with their values.
+
     Raises:
-        torch.OutOfMemoryError: the device has no room.
-        RuntimeError: the function holds an operation that cannot be recorded.
+        RuntimeError: the device has no room, or an operation cannot be recorded.
     """
-    with torch.cuda.device(inputs[0].device):
-        aside: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(WARM_UP):
-                function(*inputs)
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        # Other threads may use the device meanwhile.
-        with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-            outputs = function(*inputs)
+    with _RECORDING, torch.cuda.device(inputs[0].device):
+        before = torch.cuda.current_stream()
+        aside = _aside(inputs[0].device)
+        try:
+            aside.wait_stream(before)
+            with torch.cuda.stream(aside):
+                for _ in range(WARM_UP):
+                    function(*inputs)
+            before.wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            # Other threads may use the device meanwhile.
+            with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
+                outputs = function(*inputs)
+        finally:
+            torch.cuda.set_stream(before)  # which a recording that fails leaves aside
     return outputs, graph.replay
+
+
+@cache
+def _aside(device: torch.device) -> Any:
+    """Return the stream of a device's recordings: each stream takes memory of its own."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -14,23 +14,26 @@ class Remembered:
     """
 
     def __init__(self) -> None:
-        self._source: tuple[Tensor, int] | None = None
+        self._source: Tensor | None = None
+        self._state: tuple[Hashable, ...] = ()
         self._answers: dict[Hashable, Tensor] = {}
 
     def of(self, source: Tensor, asked: Hashable, compute: Callable[[], Tensor]) -> Tensor:
         """Return what `compute` gives for a source and what else is asked, computed once."""
         if source.is_inference():  # keeps no version
             return compute()
-        known = self._source
-        if known is None or known[0] is not source or known[1] != source._version:
-            self._source, self._answers = (source, source._version), {}
-        if asked not in self._answers:
+        # A module that is cast or moved keeps its parameters, and gives them other values.
+        state = source._version, source.dtype, source.device, source.data_ptr()
+        if self._source is not source or self._state != state:
+            self._source, self._state, self._answers = source, state, {}
+        answers = self._answers  # another thread may begin anew meanwhile
+        if asked not in answers:
             with (
                 torch.inference_mode(mode=False),
                 torch.no_grad(),
             ):  # for a network that learns, too
-                self._answers[asked] = compute()
-        return self._answers[asked]
+                answers[asked] = compute()
+        return answers[asked]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Remembered":
         return Remembered()

@@ -1,6 +1,7 @@
 """A network on a CUDA GPU: a patch is normalised and embedded in one launch, clicks in another."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from weakref import proxy
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from .recorded import Record, Recorded, Tensors
 if TYPE_CHECKING:
     from .model import FastSAM3D
 
+FEWEST = 8
+"""Clicks that a recording is of at least."""
+
 PADDING = -1
 """Label of a click that is none."""
 
@@ -22,7 +26,8 @@ class Replayed:
 
     def __init__(self, network: "FastSAM3D", record: Record | None = None) -> None:
         """Take a network on its device; `record` as of `Recorded`."""
-        self._network = network
+        # Else neither would go before the other, and the GPU's memory with them.
+        self._network: FastSAM3D = cast("FastSAM3D", proxy(network))
         self._embed = Recorded(self._embedded, network.device, record)
         self._answer = Recorded(self._answered, network.device, record)
 
@@ -37,8 +42,9 @@ class Replayed:
         clicks = padded(np.asarray(points, np.float32), np.asarray(labels, np.int64))
         previous = torch.from_numpy(np.ascontiguousarray(mask_logits, np.float32))[None, None]
         parts = self._network.parts_of(embedding)
-        logits, iou = self._answer(*clicks, previous, *parts)
-        return logits.cpu().float().numpy(), float(iou)
+        (answer,) = self._answer(*clicks, previous, *parts)
+        values = answer.cpu().float().numpy()  # the one copy back, and the one wait
+        return values[:-1].reshape(mask_logits.shape), float(values[-1])
 
     def _embedded(self, patch: Tensor) -> Tensors:
         network = self._network
@@ -52,11 +58,11 @@ class Replayed:
         logits, iou = self._network.answer(
             embedding, points, labels, mask_logits, multimask=False, padded=True
         )
-        return logits[0, 0], iou[0, 0]
+        return (torch.cat([logits.flatten(), iou.flatten().to(logits.dtype)]),)
 
 
 def padded(points: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Fill clicks up to a power of two, so that few numbers of them are recorded.
+    """Fill clicks up to 8, 32, 128 and so on, so that few numbers of them are recorded.
 
     Args:
         points: (N, 3).
@@ -65,7 +71,10 @@ def padded(points: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[Tens
     Returns:
         (1, P, 3) and (1, P), the clicks that are none with the label -1.
     """
-    missing = max(2, 1 << (len(points) - 1).bit_length()) - len(points)
+    whole = FEWEST
+    while whole < len(points):
+        whole *= 4
+    missing = whole - len(points)
     points = np.pad(points, ((0, missing), (0, 0)))
     labels = np.pad(labels, (0, missing), constant_values=PADDING)
     return torch.from_numpy(points)[None], torch.from_numpy(labels)[None]

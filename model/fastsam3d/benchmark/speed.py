@@ -1,8 +1,9 @@
 """How fast a network is here, beside its plain form in the same run and the device's own limit.
 
-Ours is what a session uses: the precision that was found the fastest, fused kernels, weights packed
-for a CPU, CUDA graphs on a GPU. Plain is the same weights in float32, attention written out, layers
-and activations one after the other.
+Ours is what a session computes with: the precision that was found the fastest, fused kernels,
+weights packed for a CPU, CUDA graphs on a GPU. Plain is the same weights in float32, attention
+written out, layers and activations one after the other. Masks of 128³ are made to compare with
+others: a session brings logits to the volume's own grid.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..bits import packed
 from ..checkpoints import load_state
 from ..config import PRESETS
 from ..errors import InputError
@@ -115,10 +117,11 @@ def _of_network(
     if plain:
         other = load_model(name, state_dict=state, device=str(device), precision="float32")
         make_plain(other)
-        expected = {
-            part: (pace.ms(act, device), act())
-            for part, act in actions(other, replayed=False).items()
-        }
+        with torch.backends.cudnn.flags(allow_tf32=False):  # float32 in convolutions, too
+            expected = {
+                part: (pace.ms(act, device), act())
+                for part, act in actions(other, replayed=False).items()
+            }
     told = (ENCODE, DECODE) if weights == OWN else (ENCODE,)  # random masks are noise
     for part, (ms, outputs) in found.items():
         plain_ms, wanted = expected.get(part, (None, None))
@@ -174,10 +177,7 @@ def actions(
 def bits(logits: Tensor, size: int) -> Tensor:
     """Upsample (1, 1, m, m, m) logits to `size` a side, and pack their signs, eight to a byte."""
     inside = F.interpolate(logits.float(), size=(size,) * 3, mode="trilinear") > 0
-    octets = inside.view(torch.uint8).view(-1, 8)
-    for half in (4, 2, 1):
-        octets = octets[:, half:].add(octets[:, :half], alpha=1 << half)
-    return octets[:, 0]
+    return packed(inside.flatten())
 
 
 def _action(function: Function, inputs: Tensors, *, replayed: bool) -> Callable[[], Tensors]:
