@@ -1,5 +1,6 @@
 """How time and memory grow with volumes, clicks, segments and patches: straight lines or better."""
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -43,9 +44,16 @@ class Curve:
 
     @property
     def power(self) -> float:
-        """Return the p of size^p that fits all points best."""
+        """Return the p of size^p that fits all points best; NaN where a value is not above 0."""
         sizes, values = np.array(self.points).T
-        return float(np.polyfit(np.log(sizes), np.log(values + LEAST), 1)[0])
+        if values.min() <= 0:
+            return float("nan")
+        return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+    @property
+    def as_power(self) -> str:
+        """Write that power; nothing where there is none."""
+        return "" if math.isnan(self.power) else f" as size^{self.power:.2f}"
 
     @property
     def line(self) -> tuple[float, float]:
@@ -76,7 +84,7 @@ class Curve:
         kind = {"ms": "time", "MB": "memory"}[self.unit]
         outcome = "no faster" if self.is_straight else "FASTER"
         return (
-            f"{self.what}: {kind} grows as size^{self.power:.2f}, {outcome} than a straight line "
+            f"{self.what}: {kind} grows{self.as_power}, {outcome} than a straight line "
             f"through the smaller sizes (at the largest {self.excess:.2f} of it)"
         )
 

@@ -56,7 +56,7 @@ def fill(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Look]) -> None
         axes.plot(ends, [start + slope * size for size in ends], color=PALE, linestyle=":")
         axes.plot(
             sizes, values, next(styles[kind_of(curve)]), color=colour, marker=marker, markersize=4,
-            label=f"{curve.what}, p {curve.power:.2f}",
+            label=curve.what + curve.as_power.replace(" as size^", ", p "),
         )  # fmt: skip
     highest = max(value for curve in curves for _, value in curve.points) or 1.0
     axes.set_xlim(left=0)

@@ -59,7 +59,13 @@ def test_rehearsal_measures_the_parts_and_sweeps(script, tmp_path, capsys):
         (MASK, 3, 256),
     ]
     assert all(row["ms"] > 0 for row in rows)
-    assert "MISSED: 0.4 ms" in capsys.readouterr().out
+    assert "MISSED" not in capsys.readouterr().out
+
+
+def test_without_a_gpu_it_says_so_at_once(script, tmp_path, capsys):
+    assert script.main([str(tmp_path / "out")]) == 2
+    assert "Got device 'cuda'" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
 
 
 def test_each_network_is_swept_over_the_sizes_of_patches_that_it_takes(script):

@@ -131,5 +131,6 @@ def test_doctor_says_what_was_measured(network, measured, monkeypatch):
     told = precision_form("small", "cpu")
     assert "small on cpu: bfloat16" in told
     assert "float32 9 ms, bfloat16 4 ms (0.4 % off)" in told
+    assert f"delete {fastest.file()} to measure again" in told
     monkeypatch.setattr(fastest, "candidates", lambda device: ())
     assert precision_form("small", "cpu") == "small on cpu: float32"

@@ -71,7 +71,7 @@ def test_a_click_that_fails_does_not_take_that_on_the_next_segment_along(
 ):
     def predict(network, *given):
         if logic.segmentId == first:
-            time.sleep(0.1)
+            time.sleep(0.2)
             return 1 // 0
         return BallNetwork.predict(network, *given)
 

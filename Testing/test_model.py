@@ -114,6 +114,11 @@ def test_raw_intensities_are_normalised_before_they_are_encoded(network):
     torch.testing.assert_close(network.embed_patch(3 * np.abs(patch)), embedding)
 
 
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(InputError, match="Got the precision 'fp8'; expected auto or one of float"):
+        load_model(precision="fp8")
+
+
 def test_image_of_another_size_is_refused(network):
     with pytest.raises(InputError, match=r"expected \(B, 1, 32, 32, 32\)"):
         network.encode(torch.zeros(1, 1, 32, 32, 16))

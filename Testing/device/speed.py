@@ -29,6 +29,7 @@ from fastsam3d.benchmark.speed import (
 from fastsam3d.benchmark.speed_table import show, write_json
 from fastsam3d.config import PRESETS, CompactConfig
 from fastsam3d.console import said
+from fastsam3d.errors import InputError
 from fastsam3d.fastest import candidates
 from fastsam3d.inputs import pick_device
 from fastsam3d.loading import build
@@ -60,11 +61,16 @@ class Swept:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and write `speed.json` and `sweep.json`."""
     options = _parse(arguments)
+    try:
+        pick_device(options.device)
+    except InputError as error:
+        said.print(str(error), soft_wrap=True)
+        return 2
     pace, folder = Pace(options.runs, options.seconds), Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
     found = show(speeds(options.network, options.device, pace))
     write_json(folder / "speed.json", found)
-    for speed in found:
+    for speed in found if pick_device(options.device).type == "cuda" else ():
         said.print(verdict(speed), soft_wrap=True)
     rows = []
     for row in swept(options.network, options.device, pace, options.counts, options.sizes):
@@ -149,7 +155,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("output", type=Path)
-    add("--device", default="auto")
+    add("--device", default="cuda")
     add("--network", nargs="+", default=NETWORKS, choices=NETWORKS)
     add("--runs", type=int, default=100, help="of each, of which the median is taken")
     add("--seconds", type=float, default=2.0, help="after which no further run begins")

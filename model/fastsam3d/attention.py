@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import InputError
@@ -211,7 +212,8 @@ def _bias_terms(row: Tensor, tables: AxisTables, grid: int) -> tuple[Tensor, Ten
         grid: tokens along a side, g.
     """
     side = row.shape[4]
-    likeness = row @ torch.cat(tables).T  # to every entry of the three tables
+    # To every entry of the three tables, in one product: batches of matrices would repeat them.
+    likeness = F.linear(row.flatten(0, -2), torch.cat(tables)).view(*row.shape[:-1], -1)
     places = _places(grid, side, row.device)
     terms = likeness.gather(-1, places.expand(*row.shape[:2], *places.shape))
     a, b, c = terms.chunk(3, -1)

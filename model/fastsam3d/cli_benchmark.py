@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .benchmark.ablation import Sweep
 
 benchmark_app = typer.Typer(
-    help="Measure the paper's Tables 1 to 4 and write them beside the paper's figures.",
+    help="Measure the paper's Tables 1 to 4 and write them beside the paper's figures; and how "
+    "fast the networks are here.",
     pretty_exceptions_enable=False,
 )
 
@@ -178,10 +179,16 @@ def speed(
     ] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write a file.")] = None,
 ) -> None:
-    """How fast the networks are here, beside their plain form and the device's own limit."""
+    """How fast the networks are here, beside their plain form and the device's own limit.
+
+    One or two minutes on a CPU; the table comes at the end.
+    """
     from .benchmark.speed import NETWORKS, Pace, speeds
     from .benchmark.speed_table import show, write_json
+    from .masks import check_output
 
+    if json_file is not None:
+        check_output(json_file, (".json",))
     found = show(speeds(network or NETWORKS, device, Pace(runs, seconds), plain=plain))
     if json_file is not None:
         write_json(json_file, found)

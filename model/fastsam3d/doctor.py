@@ -130,7 +130,7 @@ def precision_form(preset: str, place: str) -> str:
     """Say in which precision a network computes on a device, by what was measured there."""
     import torch
 
-    from .fastest import best, candidates, kept, of_device
+    from .fastest import best, candidates, file, kept, of_device
 
     device = torch.device(place)
     if not candidates(device):
@@ -141,11 +141,14 @@ def precision_form(preset: str, place: str) -> str:
         return f"{preset} on {place}: measured at the first use"
     chosen = best(found[-1])
     times = ", ".join(
-        f"{trial.precision} {trial.ms:.3g} ms"
+        f"{trial.precision} {trial.ms:.0f} ms"
         + (f" ({100 * trial.error:.2g} % off)" if trial.error else "")
         for trial in found[-1]
     )
-    return f"{preset} on {place}: {chosen}; a patch takes in {times}"
+    return (
+        f"{preset} on {place}: {chosen}, the fastest of those within 1 % of float32; a patch took "
+        f"in {times} (delete {file()} to measure again)"
+    )
 
 
 def _weights(preset: str) -> Iterator[Check]:

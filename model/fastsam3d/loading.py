@@ -1,5 +1,6 @@
 """Networks made of a preset, with their weights."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,10 @@ from .fastest import fastest
 from .hardware import keep_freed_memory
 from .inputs import pick_device
 from .model import CompactNetwork, FastSAM3D, PublishedNetwork
-from .precision import Precision, cast
+from .precision import DTYPES, Precision, cast
 from .undrawn import Undrawn
+
+log = logging.getLogger(__name__)
 
 
 def build(config: ModelConfig | CompactConfig) -> FastSAM3D:
@@ -52,11 +55,18 @@ def load_model(
         The network in evaluation mode, its weights frozen.
 
     Raises:
-        InputError: if there is no such preset or device, or the weights are missing or do not fit.
+        InputError: if there is no such preset, device or precision, or the weights are missing or
+            do not fit.
     """
     if preset not in PRESETS:
         raise InputError(f"Got preset {preset!r}; expected one of {', '.join(PRESETS)}.")
+    if precision not in ("auto", *DTYPES):
+        raise InputError(
+            f"Got the precision {precision!r}; expected auto or one of {', '.join(DTYPES)}."
+        )
     where = pick_device(device)
+    if precision == "float16" and where.type == "cpu":
+        log.warning("A CPU only emulates float16: a patch takes seconds; auto is faster.")
     keep_freed_memory()
     if state_dict is None:
         state_dict = load_state(preset, None if checkpoint is None else Path(checkpoint))
