@@ -12,6 +12,7 @@ from .cli_benchmark_options import (
     LimitSeconds,
     Methods,
     Name,
+    Networks,
     Output,
     Processes,
     Protocol,
@@ -159,12 +160,7 @@ def ablation(
 
 @benchmark_app.command()
 def speed(
-    network: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="fastsam3d, sam-med3d or fastsam3d-default; give it once for each. All by default."
-        ),
-    ] = None,
+    network: Networks = None,
     device: Device = "auto",
     runs: Runs = 20,
     seconds: Annotated[

@@ -14,6 +14,13 @@ Systems = Annotated[
         "fastsam3d-default; give it once for each. All by default.",
     ),
 ]
+Networks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--network",
+        help="fastsam3d, sam-med3d or fastsam3d-default; give it once for each. All by default.",
+    ),
+]
 Geometries = Annotated[
     list[str] | None,
     typer.Option("--geometry", help="Of Table 4: published or fastsam3d-default; both by default."),
