@@ -1,5 +1,6 @@
 """The devices of a training, by Lightning Fabric, and the processes that drive them."""
 
+import atexit
 import os
 import time
 from collections.abc import Callable
@@ -55,7 +56,15 @@ def make_fabric(device: str, devices: int, nodes: int, precision: str) -> "Fabri
             f"Cannot train on {devices} of {where.type} in {precision}: {error}"
         ) from error
     fabric.launch()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        atexit.register(_part)
     return fabric
+
+
+def _part() -> None:
+    """Leave the other processes in order: torch's threads may abort one that just ends."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def processes(devices: int, nodes: int = 1) -> int:
