@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from bench_geometry import OBLIQUE_DEG
+from bench_geometry import OBLIQUE_DEG, Centre, balls
 from bench_networks import default_network
 from bench_timing import Row, once
 from fastsam3d.benchmark.clock import peak_mb
 from fastsam3d.session import Session
 from fastsam3d.sight import Network
-
-Centre = tuple[int, int, int]
 
 SHAPE_KJI = (200, 512, 512)
 IJK_TO_RAS = np.diag([0.7, 0.7, 1.5, 1.0])
@@ -59,16 +57,8 @@ class Counted:
 
 
 def volume() -> NDArray[np.int16]:
-    """Draw bright balls in noise, slice by slice: the peak of memory is to be the session's."""
-    rng = np.random.default_rng(0)
-    out = np.empty(SHAPE_KJI, np.int16)
-    j, i = np.ogrid[: SHAPE_KJI[1], : SHAPE_KJI[2]]
-    for k, plane in enumerate(out):
-        plane[:] = rng.integers(-30, 30, plane.shape, np.int16)
-        for x, y, z in CENTRES_IJK:
-            squared = (0.7 * (i - x)) ** 2 + (0.7 * (j - y)) ** 2 + (1.5 * (k - z)) ** 2
-            plane[squared < RADIUS_MM**2] += 120
-    return out
+    """Draw the objects that are clicked on."""
+    return balls(SHAPE_KJI, CENTRES_IJK, RADIUS_MM)
 
 
 def rows() -> Iterator[Row]:

@@ -19,33 +19,21 @@ from fastsam3d.benchmark.speed import (
     speeds,
 )
 from fastsam3d.cli import main
-from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
+from fastsam3d.config import PRESETS
 from fastsam3d.errors import InputError
 from fastsam3d.loading import build
 from fastsam3d.plain import make_plain
+from smallnets import small_networks as small_networks
 
 QUICK = Pace(runs=1, seconds=0)
-SMALL = {
-    "fastsam3d": ModelConfig(
-        attention=("none", "relative"), heads=2, shortcut=False, width=32, embedding=48
-    ),
-    "fastsam3d-default": CompactConfig(width=32, depth=3, heads=2, embedding=32, middle=8, fine=8),
-}
+NAMES = ("fastsam3d", "fastsam3d-default")
 ROW = Speed("fastsam3d", ENCODE, "random", "a GPU", "float16", 0.5, 4.0, 0.0012, 0.1)
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch, tmp_path):
-    """Measure small networks of random weights and small products, and keep no choice."""
-    for name, config in SMALL.items():
-        monkeypatch.setitem(PRESETS, name, config)
-    monkeypatch.setitem(ceilings.SIDES, "cpu", 64)
-    monkeypatch.setitem(ceilings.COPIED_BYTES, "cpu", 1 << 16)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+def _small(small_networks, monkeypatch):
+    """Measure small networks, all of them with random weights."""
     monkeypatch.setattr(speed, "_weights", drawn)
-    measured.cache_clear()
-    yield
-    measured.cache_clear()
 
 
 def drawn(name):
@@ -54,9 +42,9 @@ def drawn(name):
 
 
 def test_every_part_is_measured_in_both_forms():
-    found = list(speeds(tuple(SMALL), "cpu", QUICK))
+    found = list(speeds(NAMES, "cpu", QUICK))
     assert [(row.network, row.part) for row in found] == [
-        (name, part) for name in SMALL for part in PARTS
+        (name, part) for name in NAMES for part in PARTS
     ]
     assert all(row.ms > 0 and row.plain_ms > 0 and row.limit_ms > 0 for row in found)
     assert all(row.error < 0.01 for row in found if row.part == ENCODE)
@@ -73,7 +61,7 @@ def test_an_unknown_network_is_refused():
         list(speeds(("sam",), "cpu", QUICK))
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_fast_form_gives_the_plain_form_s_numbers(name):
     torch.manual_seed(0)
     fast = build(PRESETS[name]).eval().requires_grad_(requires_grad=False)

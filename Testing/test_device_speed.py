@@ -6,21 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fastsam3d.benchmark import ceilings
-from fastsam3d.benchmark.ceilings import measured
 from fastsam3d.benchmark.speed import DECODE, ENCODE, MASK, PARTS, Speed
-from fastsam3d.config import PRESETS, CompactConfig, ModelConfig
+from smallnets import small_networks as small_networks
 
 ROW = Speed("fastsam3d", ENCODE, "random", "a GPU", "float16", 0.3, 3.0, 0.001, 0.1)
-SMALL = {
-    "fastsam3d": ModelConfig(
-        attention=("none", "relative"), heads=2, shortcut=False, width=32, embedding=48
-    ),
-    "sam-med3d": ModelConfig(
-        attention=("padded", "relative"), heads=2, shortcut=True, width=32, embedding=48
-    ),
-    "fastsam3d-default": CompactConfig(width=32, depth=3, heads=2, embedding=32, middle=8, fine=8),
-}
 
 
 @pytest.fixture
@@ -31,16 +20,8 @@ def script(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch, tmp_path):
-    for name, config in SMALL.items():
-        monkeypatch.setitem(PRESETS, name, config)
-    monkeypatch.setitem(ceilings.SIDES, "cpu", 64)
-    monkeypatch.setitem(ceilings.COPIED_BYTES, "cpu", 1 << 16)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("FASTSAM3D_WEIGHTS", str(tmp_path))
-    measured.cache_clear()
-    yield
-    measured.cache_clear()
+def _small(small_networks):
+    """Measure small networks."""
 
 
 def test_rehearsal_measures_the_parts_and_sweeps(script, tmp_path, capsys):
